@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The channel between agent and session handler: messages, states, limits.
+ *
+ * One SOCK_SEQPACKET socket (AF_UNIX or vsock) carries many sessions.  Each
+ * packet is one message: struct channel_header, then the payload.  Integers are
+ * little endian; the header carries the length, so that the same bytes can run
+ * over a byte stream.  Both sides treat the other as hostile: a message that
+ * channel_permitted() refuses ends the session, a malformed header ends the
+ * channel.
+ *
+ *   agent -> session handler            session handler -> agent
+ *   HELLO    u32 version                HELLO    u32 version
+ *   OPEN     attributes                 READ     u32 bytes wanted now
+ *   BYTES    handshake bytes            BYTES    handshake bytes
+ *   RECORD   u8 type, payload           KEYS     struct channel_keys, crypto_info
+ *   REKEY    nothing                    DONE     attributes
+ *   EXPORT   u32 request, exporter      RECORD   u8 type, u16 length, payload [, keys]
+ *   CLOSE    u32 errno                  CONTINUE u32 TLS_HANDOFF_CONTINUE_*
+ *                                       FAIL     attributes
+ *                                       EXPORTED u32 request, u32 errno, bytes
+ *
+ * Order is kept within a session: what was sent before KEYS, DONE or FAIL has
+ * arrived before it.  Between sessions, messages other than BYTES go first.
+ *
+ * The life of a session.  OPEN starts it.  READ says how many bytes the session
+ * handler wants; the agent answers with at most that many in one or more BYTES,
+ * and never reads more from the wire, so nothing behind Finished is taken.  KEYS
+ * comes once per direction, then DONE: established.  After DONE the agent sends
+ * RECORD for each diverted record and the session handler answers a handshake
+ * record with CONTINUE or with KEYS for receiving (which implies CONTINUE).  FAIL
+ * (session handler) or CLOSE (agent) ends the session at once in every state; its
+ * sender forgets the id, its receiver answers nothing, and messages that crossed
+ * it on the way are dropped silently.
+ */
+#ifndef TLSHD_CHANNEL_PROTOCOL_H
+#define TLSHD_CHANNEL_PROTOCOL_H
+
+#include <stdint.h>
+
+#define CHANNEL_VERSION		1
+
+struct channel_header {
+	uint32_t length;	/* of the payload, bytes; <= CHANNEL_MAX_PAYLOAD */
+	uint16_t type;		/* enum channel_type */
+	uint16_t reserved;	/* 0 */
+	uint64_t session;	/* id of the kernel; 0 for HELLO only */
+} __attribute__((packed));
+
+enum channel_type {
+	CHANNEL_HELLO = 1,
+	CHANNEL_OPEN = 2,
+	CHANNEL_BYTES = 3,
+	CHANNEL_RECORD = 4,
+	CHANNEL_REKEY = 5,
+	CHANNEL_EXPORT = 6,
+	CHANNEL_CLOSE = 7,
+	CHANNEL_READ = 8,
+	CHANNEL_KEYS = 9,
+	CHANNEL_DONE = 10,
+	CHANNEL_CONTINUE = 11,
+	CHANNEL_FAIL = 12,
+	CHANNEL_EXPORTED = 13,
+	CHANNEL_TYPE_MAX = 13,
+};
+
+/* Limits */
+#define CHANNEL_MAX_PAYLOAD	(48 * 1024)	/* bytes of one message */
+#define CHANNEL_MAX_BYTES	(16 * 1024)	/* bytes of one BYTES message */
+#define CHANNEL_MAX_READ	(17 * 1024)	/* READ never asks for more: one record with header */
+#define CHANNEL_WINDOW		(64 * 1024)	/* BYTES of one session that wait in one direction; more ends it */
+#define CHANNEL_MAX_SESSIONS	65536		/* open on one channel */
+
+/* The state of a session as both sides count it */
+enum channel_state {
+	CHANNEL_STATE_NONE,		/* not open */
+	CHANNEL_STATE_HANDSHAKE,	/* after OPEN */
+	CHANNEL_STATE_ESTABLISHED,	/* after DONE */
+	CHANNEL_STATE_MAX,
+};
+
+enum channel_direction {
+	CHANNEL_TO_SESSION,		/* agent -> session handler */
+	CHANNEL_TO_AGENT,		/* session handler -> agent */
+};
+
+/* KEYS payload, followed by crypto_info (a struct tls12_crypto_info_* of linux/tls.h) */
+struct channel_keys {
+	uint8_t direction;		/* enum channel_keys_direction */
+	uint8_t reserved;		/* 0 */
+	uint16_t max_payload;		/* TLS_TX_MAX_PAYLOAD_LEN; 0: no limit negotiated */
+	uint32_t crypto_info_len;	/* bytes */
+} __attribute__((packed));
+
+enum channel_keys_direction {
+	CHANNEL_KEYS_TX = 1,		/* the host sends with them */
+	CHANNEL_KEYS_RX = 2,
+};
+
+/* Attributes of OPEN, DONE and FAIL: struct channel_attr, then the value, no padding; each at most once */
+struct channel_attr {
+	uint16_t type;			/* enum channel_attr_type */
+	uint16_t length;		/* of the value, bytes */
+} __attribute__((packed));
+
+enum channel_attr_type {
+	/* OPEN; what the program did not set is absent */
+	CHANNEL_A_ROLE = 1,		/* u32 TLS_HANDOFF_CLIENT, _SERVER; required */
+	CHANNEL_A_PROFILE = 2,		/* string; required */
+	CHANNEL_A_UID = 3,		/* u32; required */
+	CHANNEL_A_PEER_NAME = 4,	/* string */
+	CHANNEL_A_ALPN = 5,		/* OPEN: length-prefixed names; DONE: the bare chosen one */
+	CHANNEL_A_AUTH = 6,		/* u32 TLS_HANDOFF_AUTH_*; DONE: what took place */
+	CHANNEL_A_CLIENT_CERT = 7,	/* u32 TLS_HANDOFF_CERT_* */
+	CHANNEL_A_PSK_IDENTITY = 8,	/* string */
+	CHANNEL_A_MIN_VERSION = 9,	/* u16 TLS_1_x_VERSION */
+	CHANNEL_A_MAX_VERSION = 10,	/* u16 */
+	CHANNEL_A_CIPHERS = 11,		/* array of u16 TLS_CIPHER_* */
+	CHANNEL_A_RESUME = 12,		/* u32 0 or 1 */
+	CHANNEL_A_REMOTE = 13,		/* string: address and port, for resumption's cache key and logs */
+
+	/* DONE */
+	CHANNEL_A_VERSION = 32,		/* u16; required */
+	CHANNEL_A_CIPHER = 33,		/* u16; required */
+	CHANNEL_A_RESUMED = 34,		/* u32 0 or 1 */
+	CHANNEL_A_PEER_IDENTITY = 35,	/* string with its kind, control characters escaped */
+	CHANNEL_A_PEER_CERT = 36,	/* DER of the leaf */
+	CHANNEL_A_SERVER_NAME = 37,	/* string: SNI received */
+	CHANNEL_A_LIMIT_RECORDS = 38,	/* u64; 0 default */
+	CHANNEL_A_TRUNCATION_EOF = 39,	/* u32 0 or 1 */
+
+	/* FAIL (and DONE where it applies) */
+	CHANNEL_A_STATUS = 64,		/* u32 positive errno; required in FAIL */
+	CHANNEL_A_VERIFY_STATUS = 65,	/* u32 TLS_HANDOFF_VERIFY_* */
+	CHANNEL_A_ALERT_SENT = 66,	/* u32 alert description; absent: none */
+	CHANNEL_A_ALERT_RECEIVED = 67,	/* u32 */
+	CHANNEL_A_ERROR = 68,		/* string: why, in words, one sentence, peer's text escaped */
+	CHANNEL_A_MAX = 68,
+};
+
+#endif /* TLSHD_CHANNEL_PROTOCOL_H */

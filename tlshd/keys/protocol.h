@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The channel between session handler and key holder: an inherited socket pair,
+ * framed as in ../channel/protocol.h; the header's session field is a request id
+ * chosen by the session handler (0 in announcements).  Little endian.
+ *
+ *   key holder -> session handler           session handler -> key holder
+ *   KEY     struct keys_announce, SPKI DER  SIGN    struct keys_sign, input
+ *   PSK     struct keys_psk, identity       UNSEAL  u32 psk number, u32 uid
+ *   READY   nothing: all are announced      CANCEL  nothing: nobody waits any more
+ *   SIGNED  signature
+ *   SECRET  the PSK's raw bytes
+ *   ERROR   u32 errno, words
+ */
+#ifndef TLSHD_KEYS_PROTOCOL_H
+#define TLSHD_KEYS_PROTOCOL_H
+
+#include <stdint.h>
+
+enum keys_message_type {
+	KEYS_KEY = 1,
+	KEYS_PSK = 2,
+	KEYS_READY = 3,
+	KEYS_SIGN = 4,
+	KEYS_SIGNED = 5,
+	KEYS_UNSEAL = 6,
+	KEYS_SECRET = 7,
+	KEYS_ERROR = 8,
+	KEYS_CANCEL = 9,
+};
+
+#define KEYS_MAX_SPKI		1024	/* bytes */
+#define KEYS_MAX_INPUT		512	/* bytes to sign: a digest, or a PKCS#1 DigestInfo */
+#define KEYS_MAX_SIGNATURE	1024	/* bytes */
+#define KEYS_MAX_PSK		64	/* bytes */
+#define KEYS_MIN_PSK		16	/* RFC 9257: at least 128 bits */
+#define KEYS_MAX_KEYS		1024
+#define KEYS_MAX_PENDING	8192	/* requests that wait, over all users */
+
+enum keys_kind {
+	KEYS_KIND_EC_P256 = 1,
+	KEYS_KIND_EC_P384 = 2,
+	KEYS_KIND_RSA = 3,
+};
+
+/* KEY: one private key that can be used, in the order of the profile's private_key list */
+struct keys_announce {
+	uint32_t number;	/* names the key in SIGN */
+	uint32_t kind;		/* enum keys_kind */
+	uint32_t bits;
+	uint32_t index;		/* place in the profile's private_key list, from 0 */
+	char profile[64];	/* NUL-terminated and padded */
+} __attribute__((packed));
+
+/* PSK: one identity; the secret itself only in SECRET */
+struct keys_psk {
+	uint32_t number;	/* names it in UNSEAL */
+	uint32_t reserved;	/* 0 */
+	char profile[64];
+} __attribute__((packed));
+
+enum keys_scheme {
+	KEYS_SCHEME_ECDSA = 1,		/* input: digest; signature: DER SEQUENCE of r, s */
+	KEYS_SCHEME_RSA_PSS = 2,	/* input: digest; salt as long as the digest */
+	KEYS_SCHEME_RSA_PKCS1 = 3,	/* input: digest; DigestInfo is added with the hash */
+};
+
+enum keys_hash {
+	KEYS_HASH_SHA256 = 1,
+	KEYS_HASH_SHA384 = 2,
+	KEYS_HASH_SHA512 = 3,
+};
+
+/* SIGN: the input that follows is a digest of exactly the hash's length */
+struct keys_sign {
+	uint32_t number;	/* of KEY */
+	uint32_t uid;		/* on whose behalf: fairness and accounting */
+	uint16_t scheme;	/* enum keys_scheme */
+	uint16_t hash;		/* enum keys_hash */
+	uint64_t session;	/* for the log line */
+} __attribute__((packed));
+
+#endif /* TLSHD_KEYS_PROTOCOL_H */
