@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * One connection of connect or listen: the handshake and the traffic, with a sentence on
+ * standard error and an exit status for whatever goes wrong.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "commands.h"
+#include "connection.h"
+#include "info.h"
+#include "relay.h"
+
+static int unavailable(int error)
+{
+	if (error == -ENOENT)
+		fputs("tls-handoff: the kernel module is not loaded: modprobe tls_handoff\n", stderr);
+	else
+		fputs("tls-handoff: no tlshd is running here: systemctl start tlshd\n", stderr);
+	return EXIT_UNAVAILABLE;
+}
+
+int connection_check(void)
+{
+	int r = handoff_available();
+
+	if (!r)
+		return EXIT_DONE;
+	if (r == -ENOENT)
+		return unavailable(r);
+	fprintf(stderr, "tls-handoff: socket: %s\n", strerror(-r));
+	return EXIT_IO;
+}
+
+int connection_secure(int fd, __u32 role, const struct options *options, const char *peer)
+{
+	char words[TLS_HANDOFF_MAX_ERROR + 1];
+	const char *option;
+	int r;
+
+	r = handoff_take(fd);
+	if (r == -ENOENT)
+		return unavailable(r);
+	if (r < 0) {
+		fprintf(stderr, "tls-handoff: %s: cannot take the socket over: %s\n", peer,
+			strerror(-r));
+		return EXIT_IO;
+	}
+
+	r = handoff_configure(fd, &options->handoff, &option);
+	if (r < 0) {
+		fprintf(stderr, "tls-handoff: --%s: %s\n", option, strerror(-r));
+		return EXIT_USAGE;
+	}
+
+	r = handoff_start(fd, role);
+	if (r == -ESRCH)
+		return unavailable(r);
+	if (options->info)
+		info_print(stderr, fd, options->json);
+	if (r < 0) {
+		handoff_error(fd, r, words, sizeof(words));
+		fprintf(stderr, "tls-handoff: handshake with %s failed: %s\n", peer, words);
+		return EXIT_HANDSHAKE;
+	}
+	return EXIT_DONE;
+}
+
+int connection_relay(int fd, const struct options *options, const char *peer)
+{
+	char words[TLS_HANDOFF_MAX_ERROR + 1];
+	const char *where;
+	int r;
+
+	r = relay(fd, options->recv_only, options->send_only, &where);
+	if (!r)
+		return EXIT_DONE;
+	if (r == -ECONNABORTED)
+		snprintf(words, sizeof(words), "%s",
+			 "the connection was cut: the peer ended it without saying so (truncation)");
+	else
+		handoff_error(fd, r, words, sizeof(words));
+	fprintf(stderr, "tls-handoff: %s: %s: %s\n", peer, where, words);
+	return EXIT_IO;
+}

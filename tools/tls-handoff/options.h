@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The command line of connect and listen: what they share, and what only one takes.
+ */
+#ifndef TLS_HANDOFF_OPTIONS_H
+#define TLS_HANDOFF_OPTIONS_H
+
+#include <stdbool.h>
+
+#include "handoff.h"
+
+enum options_command {
+	OPTIONS_CONNECT = 1 << 0,
+	OPTIONS_LISTEN = 1 << 1,
+};
+
+struct options {
+	struct handoff_options handoff;
+	int family;		/* AF_UNSPEC, AF_INET, AF_INET6 */
+	bool info;		/* print what was negotiated */
+	bool json;
+	bool recv_only, send_only;
+	const char *bind;	/* listen: the address, NULL for all */
+	bool keep_open;		/* listen: more than one connection */
+};
+
+/*
+ * Reads the options.  1: go on, operands begin at *ret_first.  0: --help or --version was
+ * answered.  -EINVAL: a mistake, and it was reported.
+ */
+int options_parse(enum options_command command, int argc, char **argv, struct options *options,
+		  int *ret_first);
+
+#endif /* TLS_HANDOFF_OPTIONS_H */
