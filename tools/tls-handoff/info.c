@@ -23,6 +23,15 @@ static void read_string(int fd, int option, char *buffer, size_t size)
 		*buffer = '\0';
 }
 
+static void print_line(FILE *stream, const char *what, const char *text)
+{
+	if (!*text)
+		return;
+	fprintf(stream, "%-10s ", what);
+	print_text(stream, text);
+	putc('\n', stream);
+}
+
 static void print_people(FILE *stream, const struct tls_handoff_info *info,
 			 const struct strings *strings)
 {
@@ -32,13 +41,10 @@ static void print_people(FILE *stream, const struct tls_handoff_info *info,
 		fprintf(stream, "protocol   TLS %s, %s\n", version_name(info->version),
 			cipher_name(info->cipher));
 	if (info->auth)
-		fprintf(stream, "peer       %s (%s)\n",
-			*strings->peer_identity ? strings->peer_identity : "anonymous",
-			auth_name(info->auth));
-	if (*strings->server_name)
-		fprintf(stream, "asked for  %s\n", strings->server_name);
-	if (*strings->alpn && info->version)
-		fprintf(stream, "alpn       %s\n", strings->alpn);
+		print_line(stream, "auth", auth_name(info->auth));
+	print_line(stream, "peer", strings->peer_identity);
+	print_line(stream, "asked for", strings->server_name);
+	print_line(stream, "alpn", info->version ? strings->alpn : "");
 	if (info->handshake_usec)
 		fprintf(stream, "handshake  %s, %.1f ms\n", info->resumed ? "resumed" : "full",
 			info->handshake_usec / 1000.0);
@@ -52,8 +58,7 @@ static void print_people(FILE *stream, const struct tls_handoff_info *info,
 	if (info->alert_received >= 0)
 		fprintf(stream, "alert      %s (%d) received\n", alert_name(info->alert_received),
 			info->alert_received);
-	if (*strings->error)
-		fprintf(stream, "error      %s\n", strings->error);
+	print_line(stream, "error", strings->error);
 }
 
 struct json_object *info_verify_json(__u32 verify_status)

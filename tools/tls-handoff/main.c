@@ -18,6 +18,8 @@ static const struct command {
 } commands[] = {
 	{ "connect", connect_command, "connect to a TLS server: standard input and output" },
 	{ "listen", listen_command, "be a TLS server: standard input and output, or a COMMAND" },
+	{ "status", status_command, "what this machine's sessions are doing" },
+	{ "sessions", status_command, NULL },
 };
 
 static void help(FILE *stream)

@@ -191,3 +191,9 @@ void address_words(const struct sockaddr *address, char buffer[ADDRESS_MAX])
 		snprintf(buffer, ADDRESS_MAX, "?");
 	}
 }
+
+void print_text(FILE *stream, const char *text)
+{
+	for (; *text; text++)
+		putc((unsigned char)*text < ' ' || *text == 0x7f ? '?' : *text, stream);
+}

@@ -6,6 +6,7 @@
 #ifndef TLS_HANDOFF_NAMES_H
 #define TLS_HANDOFF_NAMES_H
 
+#include <stdio.h>
 #include <sys/socket.h>
 
 #include <linux/tls_handoff.h>
@@ -27,5 +28,8 @@ __u16 cipher_number(const char *name);
 
 /* "127.0.0.1:443" or "[::1]:443"; an IPv4 address is shown as one even on an IPv6 socket. */
 void address_words(const struct sockaddr *address, char buffer[ADDRESS_MAX]);
+
+/* Prints what a peer may have chosen, with control characters as '?'. */
+void print_text(FILE *stream, const char *text);
 
 #endif /* TLS_HANDOFF_NAMES_H */

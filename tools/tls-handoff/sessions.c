@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The GET dump of the netlink family tls_handoff, with libnl.
+ */
+#include <errno.h>
+#include <netinet/in.h>
+#include <string.h>
+
+#include <netlink/genl/ctrl.h>
+#include <netlink/genl/genl.h>
+#include <netlink/netlink.h>
+
+#include <linux/tls_handoff_netlink.h>
+
+#include "sessions.h"
+
+struct dump {
+	void (*each)(const struct session *session, void *data);
+	void *data;
+	int error;
+};
+
+static struct nla_policy policy[TLS_HANDOFF_A_SESSION_MAX + 1] = {
+	[TLS_HANDOFF_A_SESSION_ID] = { .type = NLA_U64 },
+	[TLS_HANDOFF_A_SESSION_ROLE] = { .type = NLA_U32 },
+	[TLS_HANDOFF_A_SESSION_UID] = { .type = NLA_U32 },
+	[TLS_HANDOFF_A_SESSION_PID] = { .type = NLA_U32 },
+	[TLS_HANDOFF_A_SESSION_PROFILE] = { .type = NLA_STRING },
+	[TLS_HANDOFF_A_SESSION_PEER_NAME] = { .type = NLA_STRING },
+	[TLS_HANDOFF_A_SESSION_AUTH] = { .type = NLA_U32 },
+	[TLS_HANDOFF_A_SESSION_STATUS] = { .type = NLA_U32 },
+	[TLS_HANDOFF_A_SESSION_VERSION] = { .type = NLA_U16 },
+	[TLS_HANDOFF_A_SESSION_CIPHER] = { .type = NLA_U16 },
+	[TLS_HANDOFF_A_SESSION_RESUMED] = { .type = NLA_U32 },
+	[TLS_HANDOFF_A_SESSION_PEER_IDENTITY] = { .type = NLA_STRING },
+	[TLS_HANDOFF_A_SESSION_SERVER_NAME] = { .type = NLA_STRING },
+	[TLS_HANDOFF_A_SESSION_VERIFY_STATUS] = { .type = NLA_U32 },
+	[TLS_HANDOFF_A_SESSION_ALERT_SENT] = { .type = NLA_S32 },
+	[TLS_HANDOFF_A_SESSION_ALERT_RECEIVED] = { .type = NLA_S32 },
+	[TLS_HANDOFF_A_SESSION_ERROR] = { .type = NLA_STRING },
+	[TLS_HANDOFF_A_SESSION_STATE] = { .type = NLA_U32 },
+	[TLS_HANDOFF_A_SESSION_FLAGS] = { .type = NLA_U32 },
+	[TLS_HANDOFF_A_SESSION_TX_GENERATION] = { .type = NLA_U64 },
+	[TLS_HANDOFF_A_SESSION_RX_GENERATION] = { .type = NLA_U64 },
+	[TLS_HANDOFF_A_SESSION_RECORDS_DIVERTED] = { .type = NLA_U64 },
+	[TLS_HANDOFF_A_SESSION_HANDSHAKE_USEC] = { .type = NLA_U64 },
+	[TLS_HANDOFF_A_SESSION_INODE] = { .type = NLA_U64 },
+};
+
+static uint64_t number(struct nlattr *attribute)
+{
+	if (!attribute)
+		return 0;
+	switch (nla_len(attribute)) {
+	case 2:
+		return nla_get_u16(attribute);
+	case 4:
+		return nla_get_u32(attribute);
+	case 8:
+		return nla_get_u64(attribute);
+	default:
+		return 0;
+	}
+}
+
+static const char *string(struct nlattr *attribute)
+{
+	return attribute ? nla_get_string(attribute) : "";
+}
+
+static int alert(struct nlattr *attribute)
+{
+	return attribute ? nla_get_s32(attribute) : -1;
+}
+
+static void copy(struct nlattr *attribute, void *target, size_t size)
+{
+	if (attribute && (size_t)nla_len(attribute) <= size)
+		memcpy(target, nla_data(attribute), nla_len(attribute));
+}
+
+static int take_message(struct nl_msg *message, void *argument)
+{
+	struct nlattr *a[TLS_HANDOFF_A_SESSION_MAX + 1];
+	struct session session = { };
+	struct dump *dump = argument;
+
+	if (genlmsg_parse(nlmsg_hdr(message), 0, a, TLS_HANDOFF_A_SESSION_MAX, policy) < 0)
+		return NL_SKIP;
+	session.id = number(a[TLS_HANDOFF_A_SESSION_ID]);
+	session.inode = number(a[TLS_HANDOFF_A_SESSION_INODE]);
+	session.pid = number(a[TLS_HANDOFF_A_SESSION_PID]);
+	session.uid = number(a[TLS_HANDOFF_A_SESSION_UID]);
+	session.state = number(a[TLS_HANDOFF_A_SESSION_STATE]);
+	session.role = number(a[TLS_HANDOFF_A_SESSION_ROLE]);
+	session.auth = number(a[TLS_HANDOFF_A_SESSION_AUTH]);
+	session.resumed = number(a[TLS_HANDOFF_A_SESSION_RESUMED]) != 0;
+	session.version = number(a[TLS_HANDOFF_A_SESSION_VERSION]);
+	session.cipher = number(a[TLS_HANDOFF_A_SESSION_CIPHER]);
+	session.flags = number(a[TLS_HANDOFF_A_SESSION_FLAGS]);
+	session.verify_status = number(a[TLS_HANDOFF_A_SESSION_VERIFY_STATUS]);
+	session.status = number(a[TLS_HANDOFF_A_SESSION_STATUS]);
+	session.alert_sent = alert(a[TLS_HANDOFF_A_SESSION_ALERT_SENT]);
+	session.alert_received = alert(a[TLS_HANDOFF_A_SESSION_ALERT_RECEIVED]);
+	session.tx_generation = number(a[TLS_HANDOFF_A_SESSION_TX_GENERATION]);
+	session.rx_generation = number(a[TLS_HANDOFF_A_SESSION_RX_GENERATION]);
+	session.records_diverted = number(a[TLS_HANDOFF_A_SESSION_RECORDS_DIVERTED]);
+	session.handshake_usec = number(a[TLS_HANDOFF_A_SESSION_HANDSHAKE_USEC]);
+	session.profile = string(a[TLS_HANDOFF_A_SESSION_PROFILE]);
+	session.peer_name = string(a[TLS_HANDOFF_A_SESSION_PEER_NAME]);
+	session.peer_identity = string(a[TLS_HANDOFF_A_SESSION_PEER_IDENTITY]);
+	session.server_name = string(a[TLS_HANDOFF_A_SESSION_SERVER_NAME]);
+	session.error = string(a[TLS_HANDOFF_A_SESSION_ERROR]);
+	copy(a[TLS_HANDOFF_A_SESSION_ALPN], session.alpn, sizeof(session.alpn) - 1);
+	copy(a[TLS_HANDOFF_A_SESSION_LOCAL], &session.local, sizeof(session.local));
+	copy(a[TLS_HANDOFF_A_SESSION_REMOTE], &session.remote, sizeof(session.remote));
+	dump->each(&session, dump->data);
+	return NL_OK;
+}
+
+/* The kernel's own errno: libnl's numbers fold several into one. */
+static int take_error(struct sockaddr_nl *sender, struct nlmsgerr *error, void *argument)
+{
+	struct dump *dump = argument;
+
+	dump->error = error->error;
+	return NL_STOP;
+}
+
+static int dump_all(struct nl_sock *netlink, struct dump *dump)
+{
+	int family, r;
+
+	if (genl_connect(netlink) < 0)
+		return -errno;
+	family = genl_ctrl_resolve(netlink, TLS_HANDOFF_FAMILY_NAME);
+	if (family < 0)
+		return -ENOENT;
+	nl_socket_modify_cb(netlink, NL_CB_VALID, NL_CB_CUSTOM, take_message, dump);
+	nl_socket_modify_err_cb(netlink, NL_CB_CUSTOM, take_error, dump);
+	r = genl_send_simple(netlink, family, TLS_HANDOFF_CMD_GET, TLS_HANDOFF_FAMILY_VERSION,
+			     NLM_F_DUMP);
+	if (r >= 0)
+		r = nl_recvmsgs_default(netlink);
+	if (dump->error)
+		return dump->error;
+	/* Sessions that come or go during the dump do not spoil it. */
+	return r < 0 && r != -NLE_DUMP_INTR ? -EIO : 0;
+}
+
+int sessions_dump(void (*each)(const struct session *session, void *data), void *data)
+{
+	struct dump dump = { .each = each, .data = data };
+	struct nl_sock *netlink;
+	int r;
+
+	netlink = nl_socket_alloc();
+	if (!netlink)
+		return -ENOMEM;
+	r = dump_all(netlink, &dump);
+	nl_socket_free(netlink);
+	return r;
+}

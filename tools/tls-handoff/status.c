@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * tls-handoff status: the sessions of this machine, a table for people or JSON.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <json-c/json.h>
+
+#include "commands.h"
+#include "info.h"
+#include "names.h"
+#include "sessions.h"
+
+static void help(void)
+{
+	puts("usage: tls-handoff status [--json]\n"
+	     "\n"
+	     "Show the sessions of this network namespace. Needs CAP_NET_ADMIN.\n"
+	     "\n"
+	     "      --json                    an array with an object for each session\n"
+	     "  -h, --help                    this text\n"
+	     "  -V, --version                 the version\n"
+	     "\n"
+	     "exit status: 0 done, 1 I/O error, 2 usage, 4 no tlshd or no module");
+}
+
+static void address(const struct sockaddr_storage *from, char buffer[ADDRESS_MAX])
+{
+	if (from->ss_family)
+		address_words((const struct sockaddr *)from, buffer);
+	else
+		*buffer = '\0';
+}
+
+static void print_row(const struct session *session, void *data)
+{
+	char local[ADDRESS_MAX], remote[ADDRESS_MAX], protocol[40] = "-";
+	unsigned int *count = data;
+
+	address(&session->local, local);
+	address(&session->remote, remote);
+	if (session->version)
+		snprintf(protocol, sizeof(protocol), "%s %s", version_name(session->version),
+			 cipher_name(session->cipher));
+	if (!(*count)++)
+		printf("%-6s %-6s %-11s %-21s %-21s %-21s %-7s %-12s %s\n", "ID", "ROLE", "STATE",
+		       "PROTOCOL", "LOCAL", "REMOTE", "PID", "PROFILE", "PEER");
+	printf("%-6" PRIu64 " %-6s %-11s %-21s %-21s %-21s %-7" PRIu32 " %-12s ", session->id,
+	       role_name(session->role), state_name(session->state), protocol, local, remote,
+	       session->pid, session->profile);
+	print_text(stdout, *session->peer_identity ? session->peer_identity : "-");
+	if (*session->error) {
+		fputs(": ", stdout);
+		print_text(stdout, session->error);
+	}
+	putchar('\n');
+}
+
+static void add_string(struct json_object *o, const char *key, const char *value)
+{
+	json_object_object_add(o, key, json_object_new_string(value));
+}
+
+static void add_number(struct json_object *o, const char *key, uint64_t value)
+{
+	json_object_object_add(o, key, json_object_new_uint64(value));
+}
+
+static void add_alert(struct json_object *o, const char *key, int alert)
+{
+	json_object_object_add(o, key,
+			       alert < 0 ? NULL : json_object_new_string(alert_name(alert)));
+}
+
+static void add_object(const struct session *session, void *data)
+{
+	struct json_object *o = json_object_new_object();
+	char words[ADDRESS_MAX];
+
+	add_number(o, "session_id", session->id);
+	add_string(o, "role", role_name(session->role));
+	add_string(o, "state", state_name(session->state));
+	add_string(o, "version", version_name(session->version));
+	add_string(o, "cipher", cipher_name(session->cipher));
+	add_string(o, "auth", auth_name(session->auth));
+	json_object_object_add(o, "resumed", json_object_new_boolean(session->resumed));
+	add_string(o, "profile", session->profile);
+	add_string(o, "peer_name", session->peer_name);
+	add_string(o, "peer_identity", session->peer_identity);
+	add_string(o, "server_name", session->server_name);
+	add_string(o, "alpn", session->alpn);
+	address(&session->local, words);
+	add_string(o, "local", words);
+	address(&session->remote, words);
+	add_string(o, "remote", words);
+	add_number(o, "uid", session->uid);
+	add_number(o, "pid", session->pid);
+	add_number(o, "inode", session->inode);
+	add_number(o, "tx_generation", session->tx_generation);
+	add_number(o, "rx_generation", session->rx_generation);
+	add_number(o, "records_diverted", session->records_diverted);
+	add_number(o, "handshake_usec", session->handshake_usec);
+	json_object_object_add(o, "peer_cert",
+			       json_object_new_boolean(session->flags & TLS_HANDOFF_F_PEER_CERT));
+	json_object_object_add(o, "close_sent",
+			       json_object_new_boolean(session->flags & TLS_HANDOFF_F_CLOSE_SENT));
+	json_object_object_add(o, "close_received", json_object_new_boolean(
+		session->flags & TLS_HANDOFF_F_CLOSE_RECEIVED));
+	json_object_object_add(o, "truncated",
+			       json_object_new_boolean(session->flags & TLS_HANDOFF_F_TRUNCATED));
+	json_object_object_add(o, "verify", info_verify_json(session->verify_status));
+	add_number(o, "errno", session->status);
+	add_string(o, "error", session->error);
+	add_alert(o, "alert_sent", session->alert_sent);
+	add_alert(o, "alert_received", session->alert_received);
+	json_object_array_add(data, o);
+}
+
+static int report(int error)
+{
+	if (error == -ENOENT) {
+		fputs("tls-handoff: the kernel module is not loaded: modprobe tls_handoff\n", stderr);
+		return EXIT_UNAVAILABLE;
+	}
+	fprintf(stderr, "tls-handoff status: %s%s\n", strerror(-error),
+		error == -EPERM ? ": this needs CAP_NET_ADMIN" : "");
+	return EXIT_IO;
+}
+
+int status_command(int argc, char **argv)
+{
+	static const struct option table[] = {
+		{ "json", no_argument, NULL, 'j' },
+		{ "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'V' },
+		{ }
+	};
+	struct json_object *array = NULL;
+	unsigned int count = 0;
+	int key, r;
+
+	while ((key = getopt_long(argc, argv, "hV", table, NULL)) != -1) {
+		switch (key) {
+		case 'j':
+			array = json_object_new_array();
+			break;
+		case 'h':
+			help();
+			return EXIT_DONE;
+		case 'V':
+			puts("tls-handoff " TLS_HANDOFF_VERSION);
+			return EXIT_DONE;
+		default:
+			return EXIT_USAGE;
+		}
+	}
+	if (optind != argc) {
+		fputs("usage: tls-handoff status [--json]\n", stderr);
+		return EXIT_USAGE;
+	}
+	r = array ? sessions_dump(add_object, array) : sessions_dump(print_row, &count);
+	if (!r && array)
+		puts(json_object_to_json_string_ext(array, JSON_C_TO_STRING_PRETTY |
+						    JSON_C_TO_STRING_NOSLASHESCAPE));
+	else if (!r && !count)
+		puts("no sessions");
+	json_object_put(array);
+	if (!r && fflush(stdout))
+		r = -errno;
+	return r < 0 ? report(r) : EXIT_DONE;
+}
