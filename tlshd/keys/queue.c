@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The fair queue, see queue.h: a ring of users with something waiting, each with
+ * its requests in order of arrival.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+
+#include "queue.h"
+
+/* A user; exists while it has requests waiting. */
+struct keys_user {
+	TAILQ_ENTRY(keys_user) link;
+	uint32_t uid;
+	size_t waiting;
+	struct keys_job *first;
+	struct keys_job **last;		/* where the next one goes */
+};
+
+/* @users: whose turn is next comes first */
+struct keys_queue {
+	TAILQ_HEAD(, keys_user) users;
+	size_t waiting;
+};
+
+void keys_job_free(struct keys_job *job)
+{
+	if (!job)
+		return;
+	explicit_bzero(job, sizeof(*job));
+	free(job);
+}
+
+int keys_queue_new(struct keys_queue **ret_queue)
+{
+	struct keys_queue *queue = calloc(1, sizeof(*queue));
+
+	if (!queue)
+		return -ENOMEM;
+	TAILQ_INIT(&queue->users);
+	*ret_queue = queue;
+	return 0;
+}
+
+void keys_queue_free(struct keys_queue *queue)
+{
+	struct keys_job *job;
+
+	if (!queue)
+		return;
+	while ((job = keys_queue_pop(queue)))
+		keys_job_free(job);
+	free(queue);
+}
+
+static struct keys_user *find_user(struct keys_queue *queue, uint32_t uid)
+{
+	struct keys_user *user;
+
+	TAILQ_FOREACH(user, &queue->users, link)
+		if (user->uid == uid)
+			return user;
+	return NULL;
+}
+
+static struct keys_user *add_user(struct keys_queue *queue, uint32_t uid)
+{
+	struct keys_user *user = calloc(1, sizeof(*user));
+
+	if (!user)
+		return NULL;
+	user->uid = uid;
+	user->last = &user->first;
+	TAILQ_INSERT_TAIL(&queue->users, user, link);
+	return user;
+}
+
+static void drop_user(struct keys_queue *queue, struct keys_user *user)
+{
+	TAILQ_REMOVE(&queue->users, user, link);
+	free(user);
+}
+
+static struct keys_job *unlink_job(struct keys_queue *queue, struct keys_user *user,
+				   struct keys_job **at)
+{
+	struct keys_job *job = *at;
+
+	*at = job->next;
+	if (!*at)
+		user->last = at;
+	job->next = NULL;
+	user->waiting--;
+	queue->waiting--;
+	return job;
+}
+
+static struct keys_user *busiest_user(struct keys_queue *queue)
+{
+	struct keys_user *user, *busiest = NULL;
+
+	TAILQ_FOREACH(user, &queue->users, link)
+		if (!busiest || user->waiting > busiest->waiting)
+			busiest = user;
+	return busiest;
+}
+
+static struct keys_job *evict(struct keys_queue *queue, struct keys_user *user)
+{
+	struct keys_job **at = &user->first;
+	struct keys_job *job;
+
+	while ((*at)->next)
+		at = &(*at)->next;
+	job = unlink_job(queue, user, at);
+	if (user->waiting == 0)
+		drop_user(queue, user);
+	return job;
+}
+
+int keys_queue_push(struct keys_queue *queue, struct keys_job *job,
+		    struct keys_job **ret_evicted)
+{
+	struct keys_user *user = find_user(queue, job->uid);
+	size_t waiting = user ? user->waiting : 0;
+	struct keys_user *busiest = NULL;
+
+	if (waiting >= KEYS_MAX_PENDING_PER_UID)
+		return -EAGAIN;
+	if (queue->waiting >= KEYS_MAX_PENDING_PER_SIGNER) {
+		busiest = busiest_user(queue);
+		if (busiest->waiting <= waiting + 1)
+			return -ENOBUFS;
+	}
+	if (!user)
+		user = add_user(queue, job->uid);
+	if (!user)
+		return -ENOMEM;
+	*ret_evicted = busiest ? evict(queue, busiest) : NULL;
+	job->next = NULL;
+	*user->last = job;
+	user->last = &job->next;
+	user->waiting++;
+	queue->waiting++;
+	return 0;
+}
+
+struct keys_job *keys_queue_pop(struct keys_queue *queue)
+{
+	struct keys_user *user = TAILQ_FIRST(&queue->users);
+	struct keys_job *job;
+
+	if (!user)
+		return NULL;
+	job = unlink_job(queue, user, &user->first);
+	if (user->waiting == 0) {
+		drop_user(queue, user);
+		return job;
+	}
+	TAILQ_REMOVE(&queue->users, user, link);
+	TAILQ_INSERT_TAIL(&queue->users, user, link);
+	return job;
+}
+
+struct keys_job *keys_queue_remove(struct keys_queue *queue, uint32_t uid, uint64_t request)
+{
+	struct keys_user *user = find_user(queue, uid);
+	struct keys_job **at, *job;
+
+	if (!user)
+		return NULL;
+	for (at = &user->first; *at; at = &(*at)->next) {
+		if ((*at)->request != request)
+			continue;
+		job = unlink_job(queue, user, at);
+		if (user->waiting == 0)
+			drop_user(queue, user);
+		return job;
+	}
+	return NULL;
+}
+
+size_t keys_queue_length(const struct keys_queue *queue)
+{
+	return queue->waiting;
+}
