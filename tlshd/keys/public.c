@@ -59,7 +59,7 @@ int public_describe(gnutls_pubkey_t pub, struct keys_public *ret_public,
 		    struct keys_words *words)
 {
 	gnutls_datum_t spki = { 0 };
-	uint32_t kind, bits;
+	uint32_t kind = 0, bits = 0;
 	int ret;
 
 	ret = kind_of(pub, &kind, &bits, words);
