@@ -175,7 +175,7 @@ static void load_psk(struct loader *loader, const char *value, size_t index)
 	struct keys_object *object = NULL;
 	struct keys_words words = { "" };
 	char *identity = NULL;
-	const char *file;
+	const char *file = NULL;
 	int ret;
 
 	ret = split_psk(value, &identity, &file, &words);
