@@ -1,0 +1,387 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The life of a connection: START, the end of the handshake, and every failure.
+ * Every change of state is made here, under ctx->lock.
+ */
+
+#include <linux/wait_bit.h>
+
+#include "tls_handoff.h"
+#include "trace.h"
+
+/* How long START waits before it evicts again; a call may be between its check and its sleep */
+#define TLS_HANDOFF_EVICT_JIFFIES	max(HZ / 100, 1)
+
+/* Timeouts run here, so that unloading can wait for them */
+static struct workqueue_struct *tls_handoff_wq;
+
+/**
+ * tls_handoff_set_state() - the only writer of ctx->state
+ * @ctx: the context, locked
+ * @state: TLS_HANDOFF_STATE_*
+ *
+ * What was written before is seen by whoever sees the state.
+ */
+void tls_handoff_set_state(struct tls_handoff_ctx *ctx, u8 state)
+{
+	lockdep_assert_held(&ctx->lock);
+	smp_store_release(&ctx->state, state);
+}
+
+static void tls_handoff_set_words(struct tls_handoff_ctx *ctx, const char *words)
+{
+	struct tls_handoff_results *results = tls_handoff_results(ctx);
+
+	if (results && !results->error && words)
+		results->error = kstrdup(words, GFP_KERNEL);
+}
+
+/**
+ * tls_handoff_shutdown_tcp() - the last step of a failure: FIN, and SO_ERROR
+ * @ctx: the context, locked, failed, with @ctx->sk
+ *
+ * sk_err is set last, as TCP refuses to send once it is there.
+ */
+void tls_handoff_shutdown_tcp(struct tls_handoff_ctx *ctx)
+{
+	struct sock *sk = ctx->sk;
+
+	lockdep_assert_held(&ctx->lock);
+	if (test_and_set_bit(TLS_HANDOFF_BIT_SHUTDOWN, &ctx->flags))
+		return;
+	ctx->inner.ops->shutdown(&ctx->inner, SHUT_WR);
+	WRITE_ONCE(sk->sk_err, ctx->error);
+	read_lock_bh(&sk->sk_callback_lock);
+	sk_error_report(sk);
+	read_unlock_bh(&sk->sk_callback_lock);
+}
+
+static void tls_handoff_fail_locked(struct tls_handoff_ctx *ctx, int error, const char *words)
+{
+	bool in_handshake = ctx->state == TLS_HANDOFF_STATE_HANDSHAKE;
+
+	trace_tls_handoff_fail(ctx, error, words);
+	cmpxchg(&ctx->error, 0, error);
+	tls_handoff_set_words(ctx, words);
+	if (in_handshake)
+		tls_handoff_handshake_end(ctx);
+	else if (ctx->state == TLS_HANDOFF_STATE_ESTABLISHED)
+		tls_handoff_stat_dec(ctx->net, TLS_HANDOFF_STAT_CURR_ESTABLISHED);
+	tls_handoff_stat_inc(ctx->net, TLS_HANDOFF_STAT_FAILED);
+	set_bit(TLS_HANDOFF_BIT_RX_FAILED, &ctx->flags);
+	tls_handoff_set_state(ctx, TLS_HANDOFF_STATE_FAILED);
+	tls_handoff_wake(ctx);
+}
+
+/**
+ * tls_handoff_fail() - end a handshake or a connection; nothing more is sent
+ * @ctx: the context, not locked
+ * @error: positive errno
+ * @words: one sentence, or %NULL if DONE brought its own
+ *
+ * Does nothing if the connection ended before.
+ */
+void tls_handoff_fail(struct tls_handoff_ctx *ctx, int error, const char *words)
+{
+	mutex_lock(&ctx->lock);
+	if (ctx->sk && (ctx->state == TLS_HANDOFF_STATE_HANDSHAKE ||
+			ctx->state == TLS_HANDOFF_STATE_ESTABLISHED)) {
+		tls_handoff_fail_locked(ctx, error, words);
+		tls_handoff_shutdown_tcp(ctx);
+		tls_handoff_session_wake(ctx);
+	}
+	mutex_unlock(&ctx->lock);
+}
+
+/**
+ * tls_handoff_fail_record() - an established connection ends by what was received
+ * @ctx: the context, not locked
+ * @error: positive errno
+ * @event: TLS_HANDOFF_EVENT_* for the session handler, which may answer with an
+ *	alert: TCP is shut down after that or when the session fd is closed. 0: at once
+ * @words: one sentence
+ */
+void tls_handoff_fail_record(struct tls_handoff_ctx *ctx, int error, unsigned int event,
+			     const char *words)
+{
+	bool tell;
+
+	mutex_lock(&ctx->lock);
+	if (!ctx->sk || ctx->state != TLS_HANDOFF_STATE_ESTABLISHED) {
+		mutex_unlock(&ctx->lock);
+		return;
+	}
+	if (event == TLS_HANDOFF_EVENT_TRUNCATED)
+		tls_handoff_stat_inc(ctx->net, TLS_HANDOFF_STAT_TRUNCATED);
+	else if (event == TLS_HANDOFF_EVENT_FAILED)
+		tls_handoff_stat_inc(ctx->net, TLS_HANDOFF_STAT_RECORD_ERRORS);
+	ctx->event_error = error;
+	/* kTLS left its errno there, and TCP would refuse to send the alert */
+	sock_error(ctx->sk);
+	tls_handoff_fail_locked(ctx, error, words);
+	spin_lock_bh(&ctx->session_lock);
+	tell = event && ctx->session;
+	spin_unlock_bh(&ctx->session_lock);
+	if (tell)
+		tls_handoff_session_event(ctx, event);
+	else
+		tls_handoff_shutdown_tcp(ctx);
+	mutex_unlock(&ctx->lock);
+}
+
+static void tls_handoff_timeout(struct work_struct *work)
+{
+	struct tls_handoff_handshake *handshake =
+		container_of(to_delayed_work(work), struct tls_handoff_handshake, timeout);
+	struct tls_handoff_ctx *ctx = handshake->ctx;
+
+	mutex_lock(&ctx->lock);
+	/* The handshake may have ended while this waited for the lock */
+	if (ctx->handshake == handshake) {
+		tls_handoff_stat_inc(ctx->net, TLS_HANDOFF_STAT_TIMED_OUT);
+		tls_handoff_fail_locked(ctx, ETIMEDOUT, "the handshake took longer than TIMEOUT");
+		tls_handoff_shutdown_tcp(ctx);
+		tls_handoff_session_wake(ctx);
+	}
+	mutex_unlock(&ctx->lock);
+	kfree(handshake);
+	tls_handoff_put(ctx);
+}
+
+/**
+ * tls_handoff_handshake_end() - give up what only a handshake needs
+ * @ctx: the context, locked, in a handshake
+ */
+void tls_handoff_handshake_end(struct tls_handoff_ctx *ctx)
+{
+	struct tls_handoff_handshake *handshake = ctx->handshake;
+
+	lockdep_assert_held(&ctx->lock);
+	tls_handoff_upcall_remove(ctx);
+	tls_handoff_session_quiet(ctx);
+	tls_handoff_stat_dec(ctx->net, TLS_HANDOFF_STAT_CURR_PENDING);
+	ctx->handshake = NULL;
+	cgroup_put(handshake->cgroup);
+	/* If the timeout runs already, it frees */
+	if (cancel_delayed_work(&handshake->timeout)) {
+		kfree(handshake);
+		tls_handoff_put(ctx);
+	}
+}
+
+/**
+ * tls_handoff_ready() - the handshake succeeded and both directions have keys
+ * @ctx: the context, locked, in a handshake
+ *
+ * Return: 0, or -EINVAL if a key is missing.
+ */
+int tls_handoff_ready(struct tls_handoff_ctx *ctx)
+{
+	u32 on = 1;
+
+	if (!test_bit(TLS_HANDOFF_BIT_TX_READY, &ctx->flags) ||
+	    !test_bit(TLS_HANDOFF_BIT_RX_READY, &ctx->flags))
+		return -EINVAL;
+
+	/* A quarter fewer instructions per byte; a record with padding is decrypted twice */
+	if (ctx->version == TLS_1_3_VERSION)
+		ctx->inner.ops->setsockopt(&ctx->inner, SOL_TLS, TLS_RX_EXPECT_NO_PAD,
+					   KERNEL_SOCKPTR(&on), sizeof(on));
+
+	ctx->handshake_usec = ktime_us_delta(ktime_get(), ctx->handshake->start);
+	tls_handoff_handshake_end(ctx);
+	tls_handoff_stat_inc(ctx->net, TLS_HANDOFF_STAT_ESTABLISHED);
+	tls_handoff_stat_inc(ctx->net, TLS_HANDOFF_STAT_CURR_ESTABLISHED);
+	trace_tls_handoff_ready(ctx);
+	tls_handoff_set_state(ctx, TLS_HANDOFF_STATE_ESTABLISHED);
+	tls_handoff_wake(ctx);
+	return 0;
+}
+
+/*
+ * Nobody may be left in a call on the plain socket: a sender would go on in
+ * plaintext after keys are there, a reader would take the handshake's bytes. Sleeping
+ * ones end with EPIPE, the others finish by themselves.
+ */
+static int tls_handoff_evict(struct tls_handoff_ctx *ctx)
+{
+	struct sock *sk = ctx->sk;
+
+	do {
+		lock_sock(sk);
+		sk->sk_disconnects++;
+		release_sock(sk);
+		tls_handoff_wake(ctx);
+		if (fatal_signal_pending(current))
+			return -EINTR;
+	} while (!wait_var_event_timeout(&ctx->passthrough, !atomic_read(&ctx->passthrough),
+					 TLS_HANDOFF_EVICT_JIFFIES));
+	return 0;
+}
+
+static struct tls_handoff_handshake *tls_handoff_handshake_new(struct tls_handoff_ctx *ctx)
+{
+	struct tls_handoff_handshake *handshake;
+
+	handshake = kzalloc_obj(*handshake, GFP_KERNEL_ACCOUNT);
+	if (!handshake)
+		return NULL;
+	INIT_LIST_HEAD(&handshake->link);
+	INIT_DELAYED_WORK(&handshake->timeout, tls_handoff_timeout);
+	handshake->ctx = ctx;
+	handshake->start = ktime_get();
+	rcu_read_lock();
+	handshake->cgroup = task_dfl_cgroup(current);
+	cgroup_get(handshake->cgroup);
+	rcu_read_unlock();
+	current_uid_gid(&ctx->uid, &ctx->gid);
+	ctx->pid = task_tgid_nr(current);
+	return handshake;
+}
+
+/* RFC 9525: a client that checks a certificate must know the name it wants */
+static int tls_handoff_check_params(const struct tls_handoff_params *params, u32 role)
+{
+	u32 auth = params && params->auth ? params->auth : TLS_HANDOFF_AUTH_X509;
+
+	if (role == TLS_HANDOFF_CLIENT && auth == TLS_HANDOFF_AUTH_X509 &&
+	    !(params && params->peer_name))
+		return -EINVAL;
+	if (params && params->min_version && params->max_version &&
+	    params->min_version > params->max_version)
+		return -EINVAL;
+	return 0;
+}
+
+static const char *tls_handoff_refusal(int err)
+{
+	switch (err) {
+	case -ESRCH:
+		return "no tlshd is registered in this network namespace";
+	case -ENOBUFS:
+		return "too many handshakes are pending";
+	default:
+		return "the handshake could not be started";
+	}
+}
+
+static int tls_handoff_begin(struct tls_handoff_ctx *ctx, u32 role)
+{
+	struct inet_connection_sock *icsk = inet_csk(ctx->sk);
+	struct tls_handoff_handshake *handshake;
+	u32 timeout;
+	int err;
+
+	err = tls_handoff_check_params(ctx->params, role);
+	if (err)
+		return err;
+	if (ctx->sk->sk_state != TCP_ESTABLISHED)
+		return -ENOTCONN;
+	handshake = tls_handoff_handshake_new(ctx);
+	if (!handshake)
+		return -ENOMEM;
+
+	ctx->role = role;
+	ctx->handshake = handshake;
+	tls_handoff_stat_inc(ctx->net, TLS_HANDOFF_STAT_STARTED);
+	tls_handoff_stat_inc(ctx->net, TLS_HANDOFF_STAT_CURR_PENDING);
+	timeout = ctx->params && ctx->params->timeout ? ctx->params->timeout :
+							TLS_HANDOFF_DEFAULT_TIMEOUT;
+	tls_handoff_get(ctx);
+	queue_delayed_work(tls_handoff_wq, &handshake->timeout, msecs_to_jiffies(timeout));
+
+	/* From here on every new call waits. Pairs with tls_handoff_plain_enter() */
+	tls_handoff_set_state(ctx, TLS_HANDOFF_STATE_HANDSHAKE);
+	smp_mb();
+	err = tls_handoff_evict(ctx);
+	if (err)
+		goto fail;
+
+	/* The ULP's slot is kTLS's now; its module reference is one we don't need */
+	lock_sock(ctx->sk);
+	icsk->icsk_ulp_ops = NULL;
+	release_sock(ctx->sk);
+	module_put(THIS_MODULE);
+
+	err = tls_handoff_upcall_add(ctx);
+	if (err)
+		goto fail;
+	trace_tls_handoff_start(ctx);
+	return 0;
+
+fail:
+	if (err == -ESRCH)
+		tls_handoff_stat_inc(ctx->net, TLS_HANDOFF_STAT_NO_AGENT);
+	tls_handoff_fail_locked(ctx, -err, tls_handoff_refusal(err));
+	tls_handoff_shutdown_tcp(ctx);
+	sock_error(ctx->sk);
+	return err;
+}
+
+/**
+ * tls_handoff_start() - setsockopt(TLS_HANDOFF_START): like connect(2)
+ * @ctx: the context, not locked
+ * @role: TLS_HANDOFF_CLIENT or TLS_HANDOFF_SERVER
+ *
+ * Return: 0 once established; -EINPROGRESS on a non-blocking socket; -EALREADY,
+ * -EISCONN; a signal or SO_SNDTIMEO leave the handshake running; else why it failed.
+ */
+int tls_handoff_start(struct tls_handoff_ctx *ctx, u32 role)
+{
+	bool nonblock = ctx->app->file->f_flags & O_NONBLOCK;
+	int err;
+
+	if (role != TLS_HANDOFF_CLIENT && role != TLS_HANDOFF_SERVER)
+		return -EINVAL;
+
+	err = mutex_lock_interruptible(&ctx->lock);
+	if (err)
+		return err;
+	switch (ctx->state) {
+	case TLS_HANDOFF_STATE_IDLE:
+		err = tls_handoff_begin(ctx, role);
+		if (!err && nonblock)
+			err = -EINPROGRESS;
+		break;
+	case TLS_HANDOFF_STATE_HANDSHAKE:
+		/* A restarted call waits again, as connect(2) does */
+		if (nonblock || role != ctx->role)
+			err = -EALREADY;
+		break;
+	case TLS_HANDOFF_STATE_ESTABLISHED:
+		err = -EISCONN;
+		break;
+	default:
+		err = -ctx->error;
+		break;
+	}
+	mutex_unlock(&ctx->lock);
+	if (err)
+		return err;
+
+	err = tls_handoff_wait_ready(ctx, sock_sndtimeo(ctx->inner.sk, false));
+	/* The caller has the errno; SO_ERROR is for those that did not wait */
+	if (err && tls_handoff_state(ctx) == TLS_HANDOFF_STATE_FAILED)
+		sock_error(ctx->inner.sk);
+	/* SO_SNDTIMEO ran out: as connect(2) says it */
+	return err == -EAGAIN ? -EINPROGRESS : err;
+}
+
+/**
+ * tls_handoff_handshake_init() - before the first socket
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int __init tls_handoff_handshake_init(void)
+{
+	tls_handoff_wq = alloc_workqueue("tls_handoff", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
+	return tls_handoff_wq ? 0 : -ENOMEM;
+}
+
+/**
+ * tls_handoff_handshake_exit() - waits for timeouts that run
+ */
+void tls_handoff_handshake_exit(void)
+{
+	destroy_workqueue(tls_handoff_wq);
+}

@@ -1,0 +1,568 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Application data from kTLS to the program, every other record to the session
+ * fd.
+ *
+ * kTLS is only ever read without waiting and without a control buffer, under
+ * rx_mutex. A record of another type then gives -EIO (-EINVAL from splice) and
+ * stays at the head of its rx_list, where tls_handoff_divert() takes it. Waiting
+ * is done outside the mutex.
+ */
+
+#include <linux/fs.h>
+#include <linux/splice.h>
+#include <net/strparser.h>
+#include <net/tls_prot.h>
+
+#include "tls_handoff.h"
+#include "trace.h"
+
+/*
+ * A record that was received and not decrypted is looked at before poll() calls the
+ * socket readable, as it may be one that is not for the program. Decrypting it ahead
+ * costs a copy later, so only short ones: tickets, key updates and alerts are.
+ */
+#define TLS_HANDOFF_LOOK_BYTES	4096
+
+/* What a record that is no data, or its absence, means for the reader */
+enum tls_handoff_verdict {
+	TLS_HANDOFF_GO_ON,	/* read again */
+	TLS_HANDOFF_END,	/* end of file */
+	TLS_HANDOFF_RESET,	/* fatal alert */
+	TLS_HANDOFF_MALFORMED,	/* an alert that is none */
+	TLS_HANDOFF_NOTHING,	/* there was no such record */
+};
+
+/* What a failure found under rx_mutex must do after it is dropped */
+struct tls_handoff_rx_failure {
+	int error;		/* positive errno; 0: none */
+	unsigned int event;	/* TLS_HANDOFF_EVENT_* for the session handler, or 0 */
+	const char *words;
+};
+
+static u8 tls_handoff_record_type(const struct sk_buff *skb)
+{
+	return ((struct sk_skb_cb *)skb->cb)->tls.control;
+}
+
+static struct tls_sw_context_rx *tls_handoff_rx_ctx(const struct tls_handoff_ctx *ctx)
+{
+	return tls_sw_ctx_rx(tls_get_ctx(ctx->inner.sk));
+}
+
+/* RFC 8446 6: in TLS 1.3 every alert but two is fatal whatever its level; 5246 7.2 */
+static enum tls_handoff_verdict tls_handoff_alert(struct tls_handoff_ctx *ctx, struct sk_buff *skb)
+{
+	struct strp_msg *rxm = strp_msg(skb);
+	u8 alert[2];
+
+	if (rxm->full_len != sizeof(alert) ||
+	    skb_copy_bits(skb, rxm->offset, alert, sizeof(alert)))
+		return TLS_HANDOFF_MALFORMED;
+
+	tls_handoff_stat_inc(ctx->net, TLS_HANDOFF_STAT_ALERTS_RECEIVED);
+	if (alert[1] == TLS_ALERT_DESC_CLOSE_NOTIFY) {
+		WRITE_ONCE(ctx->alert_received, alert[1]);
+		set_bit(TLS_HANDOFF_BIT_CLOSE_RECEIVED, &ctx->flags);
+		set_bit(TLS_HANDOFF_BIT_RX_EOF, &ctx->flags);
+		tls_handoff_stat_inc(ctx->net, TLS_HANDOFF_STAT_CLOSE_RECEIVED);
+		return TLS_HANDOFF_END;
+	}
+	if (alert[1] == TLS_ALERT_DESC_USER_CANCELED ||
+	    (ctx->version == TLS_1_2_VERSION && alert[0] == TLS_ALERT_LEVEL_WARNING))
+		return TLS_HANDOFF_GO_ON;
+	WRITE_ONCE(ctx->alert_received, alert[1]);
+	return TLS_HANDOFF_RESET;
+}
+
+/*
+ * Takes a record that is not data off the head of kTLS's list and queues it for
+ * the session fd. After anything but an alert, receiving belongs to the session
+ * handler until CONTINUE or new keys. Under rx_mutex.
+ */
+static enum tls_handoff_verdict tls_handoff_divert(struct tls_handoff_ctx *ctx)
+{
+	struct tls_sw_context_rx *rx = tls_handoff_rx_ctx(ctx);
+	enum tls_handoff_verdict verdict = TLS_HANDOFF_GO_ON;
+	struct sock *sk = ctx->inner.sk;
+	struct sk_buff *skb;
+	u8 type;
+
+	/* Every reader holds rx_mutex, so the list only changes under us where we change it */
+	skb = skb_peek(&rx->rx_list);
+	if (!skb)
+		return TLS_HANDOFF_NOTHING;
+	type = tls_handoff_record_type(skb);
+	if (type == TLS_RECORD_TYPE_DATA)
+		return TLS_HANDOFF_NOTHING;
+	lock_sock(sk);
+	__skb_unlink(skb, &rx->rx_list);
+	release_sock(sk);
+
+	if (type == TLS_RECORD_TYPE_ALERT)
+		verdict = tls_handoff_alert(ctx, skb);
+	else
+		set_bit(TLS_HANDOFF_BIT_RX_HOLD, &ctx->flags);
+
+	trace_tls_handoff_divert(ctx, type, strp_msg(skb)->full_len);
+	atomic64_inc(&ctx->records_diverted);
+	tls_handoff_stat_inc(ctx->net, TLS_HANDOFF_STAT_RECORDS_DIVERTED);
+	skb_queue_tail(&ctx->records, skb);
+	/* Warnings hold nobody, so they are bounded here: the session fd lifts it */
+	if (skb_queue_len(&ctx->records) >= TLS_HANDOFF_MAX_QUEUED)
+		set_bit(TLS_HANDOFF_BIT_RX_FULL, &ctx->flags);
+	tls_handoff_session_wake(ctx);
+	return verdict;
+}
+
+/* End of the TCP stream: whole records were delivered, is there a part of one? */
+static bool tls_handoff_partial_record(struct tls_handoff_ctx *ctx)
+{
+	struct tls_sw_context_rx *rx = tls_handoff_rx_ctx(ctx);
+	struct sock *sk = ctx->inner.sk;
+	bool partial;
+
+	lock_sock(sk);
+	partial = tcp_inq(sk) > 0 || (rx->strp.copy_mode && rx->strp.anchor->len);
+	release_sock(sk);
+	return partial;
+}
+
+static int tls_handoff_fin(struct tls_handoff_ctx *ctx, struct tls_handoff_rx_failure *failure)
+{
+	if (test_bit(TLS_HANDOFF_BIT_RX_SHUT, &ctx->flags))
+		return 0;
+	if (test_bit(TLS_HANDOFF_BIT_TRUNCATION_EOF, &ctx->flags) &&
+	    !tls_handoff_partial_record(ctx)) {
+		set_bit(TLS_HANDOFF_BIT_RX_EOF, &ctx->flags);
+		return 0;
+	}
+	set_bit(TLS_HANDOFF_BIT_TRUNCATED, &ctx->flags);
+	failure->error = ECONNABORTED;
+	failure->event = TLS_HANDOFF_EVENT_TRUNCATED;
+	failure->words = "the peer closed the connection without close_notify: what was received may be truncated";
+	return -ECONNABORTED;
+}
+
+static int tls_handoff_rx_error(int error, struct tls_handoff_rx_failure *failure)
+{
+	failure->error = -error;
+	switch (error) {
+	case -EBADMSG:
+		failure->words = "a record failed its integrity check";
+		failure->event = TLS_HANDOFF_EVENT_FAILED;
+		break;
+	case -EMSGSIZE:
+		failure->words = "a record is longer than TLS allows";
+		failure->event = TLS_HANDOFF_EVENT_FAILED;
+		break;
+	case -EINVAL:
+		failure->words = "a record is malformed";
+		failure->event = TLS_HANDOFF_EVENT_FAILED;
+		break;
+	default:
+		failure->words = "the TCP connection failed";
+		break;
+	}
+	return error;
+}
+
+/*
+ * Diverts what is at the head of kTLS's list: -EAGAIN to go on, 0 at the end of
+ * file, a negative errno and @failure for the end of the connection, 1 if the head
+ * is data or nothing.
+ */
+static int tls_handoff_rx_divert(struct tls_handoff_ctx *ctx,
+				 struct tls_handoff_rx_failure *failure)
+{
+	switch (tls_handoff_divert(ctx)) {
+	case TLS_HANDOFF_GO_ON:
+		return -EAGAIN;
+	case TLS_HANDOFF_END:
+		return 0;
+	case TLS_HANDOFF_RESET:
+		failure->error = ECONNRESET;
+		failure->words = "the peer ended the connection with a fatal alert";
+		return -ECONNRESET;
+	case TLS_HANDOFF_MALFORMED:
+		return tls_handoff_rx_error(-EINVAL, failure);
+	case TLS_HANDOFF_NOTHING:
+	default:
+		return 1;
+	}
+}
+
+/*
+ * What one non-blocking call into kTLS returned: data, an error that passes, or
+ * something to act on. -EAGAIN means wait, or read again if that is possible.
+ * @other_type is how that call says that the next record is not data.
+ */
+static int tls_handoff_rx_result(struct tls_handoff_ctx *ctx, int ret, int other_type,
+				 struct tls_handoff_rx_failure *failure)
+{
+	int diverted;
+
+	if (ret > 0)
+		return ret;
+	if (!ret) {
+		ret = tls_handoff_fin(ctx, failure);
+		goto out;
+	}
+	if (ret == other_type) {
+		diverted = tls_handoff_rx_divert(ctx, failure);
+		if (diverted <= 0) {
+			ret = diverted;
+			goto out;
+		}
+	}
+
+	switch (ret) {
+	case -EAGAIN:
+	case -EINTR:
+	case -ERESTARTSYS:
+	case -EFAULT:
+	case -ENOMEM:
+		return ret;
+	case -EKEYEXPIRED:
+		/* A KeyUpdate is ahead in the queue; its diversion holds readers */
+		return -EAGAIN;
+	default:
+		ret = tls_handoff_rx_error(ret, failure);
+	}
+out:
+	/* TCP tells an error once: the next reader must not take what follows for a FIN */
+	if (failure->error) {
+		cmpxchg(&ctx->error, 0, failure->error);
+		set_bit(TLS_HANDOFF_BIT_RX_FAILED, &ctx->flags);
+	}
+	return ret;
+}
+
+/* Something to read, an end, or a change of state. Lockless: a hint for waiting */
+static bool tls_handoff_rx_possible(struct tls_handoff_ctx *ctx)
+{
+	struct sock *sk = ctx->inner.sk;
+	struct tls_sw_context_rx *rx;
+
+	if (tls_handoff_state(ctx) != TLS_HANDOFF_STATE_ESTABLISHED ||
+	    test_bit(TLS_HANDOFF_BIT_RX_EOF, &ctx->flags) ||
+	    test_bit(TLS_HANDOFF_BIT_RX_FAILED, &ctx->flags))
+		return true;
+	if (READ_ONCE(ctx->flags) & TLS_HANDOFF_RX_HELD)
+		return false;
+	rx = tls_handoff_rx_ctx(ctx);
+	return !skb_queue_empty_lockless(&rx->rx_list) || READ_ONCE(rx->strp.msg_ready) ||
+	       READ_ONCE(sk->sk_err) || READ_ONCE(sk->sk_shutdown) & RCV_SHUTDOWN ||
+	       sock_flag(sk, SOCK_DONE);
+}
+
+/* More than the peeked data: a new record, or an end */
+static bool tls_handoff_rx_more(struct tls_handoff_ctx *ctx)
+{
+	struct sock *sk = ctx->inner.sk;
+
+	return READ_ONCE(tls_handoff_rx_ctx(ctx)->strp.msg_ready) ||
+	       tls_handoff_state(ctx) != TLS_HANDOFF_STATE_ESTABLISHED ||
+	       test_bit(TLS_HANDOFF_BIT_RX_EOF, &ctx->flags) || READ_ONCE(sk->sk_err) ||
+	       READ_ONCE(sk->sk_shutdown) & RCV_SHUTDOWN;
+}
+
+static int tls_handoff_rx_wait(struct tls_handoff_ctx *ctx, long *timeo,
+			       bool (*possible)(struct tls_handoff_ctx *ctx))
+{
+	DEFINE_WAIT_FUNC(wait, woken_wake_function);
+	struct sock *sk = ctx->inner.sk;
+	int err = 0;
+
+	add_wait_queue(&ctx->app->wq.wait, &wait);
+	sk_set_bit(SOCKWQ_ASYNC_WAITDATA, sk);
+	while (!possible(ctx)) {
+		if (!*timeo) {
+			err = -EAGAIN;
+			break;
+		}
+		if (signal_pending(current)) {
+			err = sock_intr_errno(*timeo);
+			break;
+		}
+		*timeo = wait_woken(&wait, TASK_INTERRUPTIBLE, *timeo);
+	}
+	sk_clear_bit(SOCKWQ_ASYNC_WAITDATA, sk);
+	remove_wait_queue(&ctx->app->wq.wait, &wait);
+	return err;
+}
+
+/* Under rx_mutex: 1 if kTLS may be read, else what a reader gets instead */
+static int tls_handoff_rx_stopped(struct tls_handoff_ctx *ctx)
+{
+	unsigned long flags = READ_ONCE(ctx->flags);
+
+	if (likely(!(flags & (BIT(TLS_HANDOFF_BIT_RX_FAILED) | BIT(TLS_HANDOFF_BIT_RX_EOF) |
+			      TLS_HANDOFF_RX_HELD))))
+		return 1;
+	if (flags & BIT(TLS_HANDOFF_BIT_RX_FAILED))
+		return -READ_ONCE(ctx->error);
+	return flags & BIT(TLS_HANDOFF_BIT_RX_EOF) ? 0 : -EAGAIN;
+}
+
+/* One try under rx_mutex; @msg has no control buffer */
+static int tls_handoff_rx_try(struct tls_handoff_ctx *ctx, struct msghdr *msg, size_t size,
+			      int flags, struct tls_handoff_rx_failure *failure)
+{
+	int ret;
+
+	ret = tls_handoff_rx_stopped(ctx);
+	if (unlikely(ret <= 0))
+		return ret;
+	ret = ctx->inner.ops->recvmsg(&ctx->inner, msg, size,
+				      (flags & MSG_PEEK) | MSG_DONTWAIT);
+	ret = tls_handoff_rx_result(ctx, ret, -EIO, failure);
+	/* A record behind the data: start on it now, the program may not come back soon */
+	if (ret > 0 && !(flags & MSG_PEEK) &&
+	    unlikely(!skb_queue_empty_lockless(&tls_handoff_rx_ctx(ctx)->rx_list)))
+		tls_handoff_rx_divert(ctx, failure);
+	return ret;
+}
+
+static int tls_handoff_rx_locked(struct tls_handoff_ctx *ctx, struct msghdr *msg, size_t size,
+				 int flags)
+{
+	struct tls_handoff_rx_failure failure = {};
+	int ret;
+
+	ret = mutex_lock_interruptible(&ctx->rx_mutex);
+	if (ret)
+		return ret;
+	ret = tls_handoff_rx_try(ctx, msg, size, flags, &failure);
+	mutex_unlock(&ctx->rx_mutex);
+	if (unlikely(failure.error))
+		tls_handoff_fail_record(ctx, failure.error, failure.event, failure.words);
+	return ret;
+}
+
+static int tls_handoff_rx(struct tls_handoff_ctx *ctx, struct msghdr *msg, size_t size, int flags)
+{
+	struct sock *sk = ctx->inner.sk;
+	size_t target = sock_rcvlowat(sk, flags & MSG_WAITALL, size);
+	long timeo = sock_rcvtimeo(sk, flags & MSG_DONTWAIT);
+	size_t copied = 0;
+	int ret;
+
+	for (;;) {
+		ret = tls_handoff_rx_locked(ctx, msg, size - copied, flags);
+		if (ret > 0 && flags & MSG_PEEK) {
+			copied = ret;
+			if (copied >= target || tls_handoff_rx_wait(ctx, &timeo,
+								    tls_handoff_rx_more))
+				return copied;
+			/* What is there may be all that comes: then timeo ends this */
+			iov_iter_revert(&msg->msg_iter, copied);
+			if (!READ_ONCE(tls_handoff_rx_ctx(ctx)->strp.msg_ready))
+				target = 1;
+			copied = 0;
+			continue;
+		}
+		if (ret > 0) {
+			copied += ret;
+			if (copied >= target)
+				return copied;
+			continue;
+		}
+		if (ret != -EAGAIN)
+			return copied ? copied : ret;
+		ret = tls_handoff_rx_wait(ctx, &timeo, tls_handoff_rx_possible);
+		if (ret)
+			return copied ? copied : ret;
+	}
+}
+
+/* A kernel consumer that passes a control buffer needs the record type, on data too */
+static void tls_handoff_put_type(struct msghdr *msg)
+{
+	u8 type = TLS_RECORD_TYPE_DATA;
+
+	if (msg->msg_control && !msg->msg_control_is_user)
+		put_cmsg(msg, SOL_TLS, TLS_GET_RECORD_TYPE, sizeof(type), &type);
+}
+
+/**
+ * tls_handoff_recvmsg() - proto_ops.recvmsg of a taken-over socket
+ * @app: the program's socket
+ * @msg: where to
+ * @size: bytes
+ * @flags: MSG_DONTWAIT, MSG_PEEK, MSG_WAITALL; -EOPNOTSUPP for MSG_OOB and MSG_TRUNC
+ *
+ * Return: bytes of application data, 0 at close_notify, or as recv(2).
+ */
+int tls_handoff_recvmsg(struct socket *app, struct msghdr *msg, size_t size, int flags)
+{
+	struct tls_handoff_ctx *ctx = tls_handoff_ctx(app);
+	struct sock *sk = app->sk;
+	bool is_user = msg->msg_control_is_user;
+	size_t controllen = msg->msg_controllen;
+	void *control = msg->msg_control;
+	int ret;
+
+	if (unlikely(flags & MSG_ERRQUEUE))
+		return ctx->inner.ops->recvmsg(&ctx->inner, msg, size, flags);
+
+	if (unlikely(tls_handoff_state(ctx) != TLS_HANDOFF_STATE_ESTABLISHED)) {
+		if (tls_handoff_plain_enter(ctx)) {
+			ret = ctx->inner.ops->recvmsg(&ctx->inner, msg, size, flags);
+			tls_handoff_plain_leave(ctx);
+			return ret;
+		}
+		ret = tls_handoff_wait_ready(ctx, sock_rcvtimeo(sk, flags & MSG_DONTWAIT));
+		if (ret)
+			return ret;
+	}
+	if (unlikely(flags & (MSG_OOB | MSG_TRUNC)))
+		return -EOPNOTSUPP;
+	if (unlikely(!size))
+		return 0;
+
+	msg->msg_control = NULL;
+	msg->msg_controllen = 0;
+	msg->msg_control_is_user = false;
+	ret = tls_handoff_rx(ctx, msg, size, flags);
+	msg->msg_control = control;
+	msg->msg_controllen = controllen;
+	msg->msg_control_is_user = is_user;
+	/* kTLS says "truncated" for want of a control buffer; sunrpc takes EOR for a message's end */
+	msg->msg_flags &= ~(MSG_CTRUNC | MSG_EOR);
+	if (ret > 0)
+		tls_handoff_put_type(msg);
+	return ret;
+}
+
+static ssize_t tls_handoff_splice_locked(struct tls_handoff_ctx *ctx, loff_t *ppos,
+					 struct pipe_inode_info *pipe, size_t len,
+					 unsigned int flags)
+{
+	struct tls_handoff_rx_failure failure = {};
+	ssize_t ret;
+
+	ret = mutex_lock_interruptible(&ctx->rx_mutex);
+	if (ret)
+		return ret;
+	ret = tls_handoff_rx_stopped(ctx);
+	if (ret > 0) {
+		ret = ctx->inner.ops->splice_read(&ctx->inner, ppos, pipe, len,
+						  flags | SPLICE_F_NONBLOCK);
+		ret = tls_handoff_rx_result(ctx, ret, -EINVAL, &failure);
+	}
+	mutex_unlock(&ctx->rx_mutex);
+	if (unlikely(failure.error))
+		tls_handoff_fail_record(ctx, failure.error, failure.event, failure.words);
+	return ret;
+}
+
+/**
+ * tls_handoff_splice_read() - proto_ops.splice_read of a taken-over socket
+ * @app: the program's socket
+ * @ppos: unused
+ * @pipe: where to; its lock is held by the caller
+ * @len: bytes
+ * @flags: SPLICE_F_NONBLOCK, or the file's O_NONBLOCK
+ *
+ * Return: bytes, 0 at close_notify, or a negative errno.
+ */
+ssize_t tls_handoff_splice_read(struct socket *app, loff_t *ppos, struct pipe_inode_info *pipe,
+				size_t len, unsigned int flags)
+{
+	bool nonblock = flags & SPLICE_F_NONBLOCK || app->file->f_flags & O_NONBLOCK;
+	struct tls_handoff_ctx *ctx = tls_handoff_ctx(app);
+	long timeo = sock_rcvtimeo(app->sk, nonblock);
+	ssize_t ret;
+
+	if (unlikely(tls_handoff_state(ctx) != TLS_HANDOFF_STATE_ESTABLISHED)) {
+		if (tls_handoff_plain_enter(ctx)) {
+			ret = ctx->inner.ops->splice_read(&ctx->inner, ppos, pipe, len, flags);
+			tls_handoff_plain_leave(ctx);
+			return ret;
+		}
+		ret = tls_handoff_wait_ready(ctx, timeo);
+		if (ret)
+			return ret;
+	}
+	if (!len)
+		return 0;
+
+	for (;;) {
+		ret = tls_handoff_splice_locked(ctx, ppos, pipe, len, flags);
+		if (ret != -EAGAIN)
+			return ret;
+		ret = tls_handoff_rx_wait(ctx, &timeo, tls_handoff_rx_possible);
+		if (ret)
+			return ret;
+	}
+}
+
+/**
+ * tls_handoff_rx_look() - before poll(): is the next record one for the program?
+ * @ctx: the context, established; the caller is a call on the program's socket
+ *
+ * A lone ticket must not make the socket readable: a blocking recv() would then
+ * hang. If a reader is there, it looks itself.
+ */
+void tls_handoff_rx_look(struct tls_handoff_ctx *ctx)
+{
+	struct tls_sw_context_rx *rx = tls_handoff_rx_ctx(ctx);
+	struct tls_handoff_rx_failure failure = {};
+	struct msghdr msg = {};
+	struct kvec iov;
+	u8 byte;
+
+	if (!READ_ONCE(rx->strp.msg_ready) && skb_queue_empty_lockless(&rx->rx_list))
+		return;
+	if (!mutex_trylock(&ctx->rx_mutex))
+		return;
+	/* Several tickets may stand in line: each round takes one away */
+	while (tls_handoff_rx_stopped(ctx) > 0) {
+		if (skb_queue_empty_lockless(&rx->rx_list) &&
+		    (!READ_ONCE(rx->strp.msg_ready) ||
+		     READ_ONCE(rx->strp.stm.full_len) > TLS_HANDOFF_LOOK_BYTES))
+			break;
+		iov.iov_base = &byte;
+		iov.iov_len = sizeof(byte);
+		iov_iter_kvec(&msg.msg_iter, ITER_DEST, &iov, 1, sizeof(byte));
+		if (tls_handoff_rx_try(ctx, &msg, sizeof(byte), MSG_PEEK, &failure) != -EAGAIN)
+			break;
+		if (!tls_handoff_rx_possible(ctx))
+			break;
+	}
+	mutex_unlock(&ctx->rx_mutex);
+	if (unlikely(failure.error))
+		tls_handoff_fail_record(ctx, failure.error, failure.event, failure.words);
+}
+
+/**
+ * tls_handoff_rx_pending() - ioctl(SIOCINQ): bytes of data that can be read at once
+ * @ctx: the context; the caller is a call on the program's socket
+ *
+ * Padding of a record that was not decrypted yet counts as data.
+ *
+ * Return: bytes.
+ */
+int tls_handoff_rx_pending(struct tls_handoff_ctx *ctx)
+{
+	struct sock *sk = ctx->inner.sk;
+	struct tls_sw_context_rx *rx;
+	struct sk_buff *skb;
+	int bytes = 0;
+
+	if (tls_handoff_state(ctx) != TLS_HANDOFF_STATE_ESTABLISHED)
+		return 0;
+	lock_sock(sk);
+	rx = tls_handoff_rx_ctx(ctx);
+	skb_queue_walk(&rx->rx_list, skb) {
+		if (tls_handoff_record_type(skb) != TLS_RECORD_TYPE_DATA)
+			goto out;
+		bytes += strp_msg(skb)->full_len;
+	}
+	if (rx->strp.msg_ready)
+		bytes += max(rx->strp.stm.full_len - tls_get_ctx(sk)->prot_info.overhead_size, 0);
+out:
+	release_sock(sk);
+	return bytes;
+}

@@ -1,0 +1,437 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Taking a TCP socket over, and the calls that need no file of their own.
+ *
+ * The TCP_ULP "tls_handoff" gives the connection a second struct socket for the
+ * same struct sock: sk->sk_socket points to it, kTLS attaches to it, and the
+ * program's socket gets our ops. Nothing of the inner socket but state, type,
+ * flags, file, sk and ops is ever used: sk->sk_wq, sk_uid and sk_ino stay those of
+ * the program's socket.
+ */
+
+#include <linux/module.h>
+#include <linux/poll.h>
+#include <linux/skmsg.h>
+
+#include <linux/sockios.h>
+#include <linux/wait_bit.h>
+#include <net/inet_common.h>
+#include <net/ipv6.h>
+#include <net/strparser.h>
+#include <net/transp_v6.h>
+
+#include <asm/ioctls.h>
+
+#include "tls_handoff.h"
+
+static struct proto_ops tls_handoff_ops4 __ro_after_init;
+static struct proto_ops tls_handoff_ops6 __ro_after_init;
+
+/**
+ * tls_handoff_get() - one more reference
+ * @ctx: a context that the caller holds
+ *
+ * Return: @ctx.
+ */
+struct tls_handoff_ctx *tls_handoff_get(struct tls_handoff_ctx *ctx)
+{
+	refcount_inc(&ctx->refcnt);
+	return ctx;
+}
+
+/**
+ * tls_handoff_put() - one reference less; the last one frees
+ * @ctx: the context
+ *
+ * Whoever calls this is kept alive by a module reference of its own: the ops of
+ * a socket, the netlink family, or the work queue that exit drains.
+ */
+void tls_handoff_put(struct tls_handoff_ctx *ctx)
+{
+	if (!refcount_dec_and_test(&ctx->refcnt))
+		return;
+	skb_queue_purge(&ctx->records);
+	tls_handoff_params_free(ctx->params);
+	tls_handoff_results_free(ctx->results);
+	mutex_destroy(&ctx->lock);
+	mutex_destroy(&ctx->rx_mutex);
+	mutex_destroy(&ctx->tx_mutex);
+	kfree(ctx);
+}
+
+/**
+ * tls_handoff_plain_enter() - begin a call on the plain socket
+ * @ctx: the context
+ *
+ * Before START everything passes through. START must know that no such call is
+ * under way: it sets the state, evicts the sleeping ones and waits for the count.
+ *
+ * Return: true if the call may go on; then tls_handoff_plain_leave() ends it.
+ */
+bool tls_handoff_plain_enter(struct tls_handoff_ctx *ctx)
+{
+	atomic_inc(&ctx->passthrough);
+	/* Pairs with the one in tls_handoff_start(): either START sees the count or we its state */
+	smp_mb__after_atomic();
+	if (READ_ONCE(ctx->state) == TLS_HANDOFF_STATE_IDLE)
+		return true;
+	tls_handoff_plain_leave(ctx);
+	return false;
+}
+
+/**
+ * tls_handoff_plain_leave() - end a call on the plain socket
+ * @ctx: the context
+ */
+void tls_handoff_plain_leave(struct tls_handoff_ctx *ctx)
+{
+	if (atomic_dec_and_test(&ctx->passthrough) &&
+	    READ_ONCE(ctx->state) != TLS_HANDOFF_STATE_IDLE)
+		wake_up_var(&ctx->passthrough);
+}
+
+/**
+ * tls_handoff_wait_ready() - wait for the end of the handshake
+ * @ctx: the context; the caller is a call on the program's socket
+ * @timeo: jiffies, 0 not to wait
+ *
+ * Return: 0 if established, -EAGAIN, -EINTR or -ERESTARTSYS, or the errno with
+ * which the connection failed.
+ */
+int tls_handoff_wait_ready(struct tls_handoff_ctx *ctx, long timeo)
+{
+	DEFINE_WAIT_FUNC(wait, woken_wake_function);
+	int err = 0;
+
+	if (tls_handoff_state(ctx) == TLS_HANDOFF_STATE_HANDSHAKE) {
+		add_wait_queue(&ctx->app->wq.wait, &wait);
+		while (tls_handoff_state(ctx) == TLS_HANDOFF_STATE_HANDSHAKE) {
+			if (!timeo) {
+				err = -EAGAIN;
+				break;
+			}
+			if (signal_pending(current)) {
+				err = sock_intr_errno(timeo);
+				break;
+			}
+			timeo = wait_woken(&wait, TASK_INTERRUPTIBLE, timeo);
+		}
+		remove_wait_queue(&ctx->app->wq.wait, &wait);
+		if (err)
+			return err;
+	}
+	if (tls_handoff_state(ctx) == TLS_HANDOFF_STATE_FAILED)
+		return -READ_ONCE(ctx->error);
+	return 0;
+}
+
+/**
+ * tls_handoff_wake() - wake whoever waits on the program's socket, for whatever
+ * @ctx: the context, locked; @ctx->sk is there
+ */
+void tls_handoff_wake(struct tls_handoff_ctx *ctx)
+{
+	struct sock *sk = ctx->sk;
+
+	read_lock_bh(&sk->sk_callback_lock);
+	sk->sk_state_change(sk);
+	read_unlock_bh(&sk->sk_callback_lock);
+	sk_wake_async_rcu(sk, SOCK_WAKE_WAITD, POLL_IN);
+	sk_wake_async_rcu(sk, SOCK_WAKE_SPACE, POLL_OUT);
+}
+
+static bool tls_handoff_plain_tcp(struct sock *sk, struct socket *sock)
+{
+	bool plain;
+
+	if (READ_ONCE(sock->ops) == &inet_stream_ops)
+		plain = READ_ONCE(sk->sk_prot) == &tcp_prot;
+	else if (IS_ENABLED(CONFIG_IPV6) && READ_ONCE(sock->ops) == &inet6_stream_ops)
+		plain = READ_ONCE(sk->sk_prot) == &tcpv6_prot;
+	else
+		plain = false;
+
+	rcu_read_lock();
+	if (sk_psock(sk))
+		plain = false;
+	rcu_read_unlock();
+	return plain;
+}
+
+/*
+ * tcp_ulp_ops.init, under lock_sock: take the socket over. Not for MPTCP, SMC,
+ * sockmap, and sockets without a file.
+ */
+static int tls_handoff_ulp_init(struct sock *sk)
+{
+	struct socket *app = sk->sk_socket;
+	struct tls_handoff_ctx *ctx;
+
+	if (sk->sk_state != TCP_ESTABLISHED)
+		return -ENOTCONN;
+	if (!app || !app->file || !tls_handoff_plain_tcp(sk, app))
+		return -EOPNOTSUPP;
+
+	ctx = kzalloc_obj(*ctx);
+	if (!ctx)
+		return -ENOMEM;
+	refcount_set(&ctx->refcnt, 1);
+	mutex_init(&ctx->lock);
+	mutex_init(&ctx->rx_mutex);
+	mutex_init(&ctx->tx_mutex);
+	skb_queue_head_init(&ctx->records);
+	spin_lock_init(&ctx->session_lock);
+	ctx->app = app;
+	ctx->sk = sk;
+	ctx->net = tls_handoff_net(sock_net(sk));
+	ctx->alert_sent = -1;
+	ctx->alert_received = -1;
+
+	ctx->inner.state = app->state;
+	ctx->inner.type = app->type;
+	ctx->inner.flags = app->flags;
+	ctx->inner.file = app->file;
+	ctx->inner.sk = sk;
+	ctx->inner.ops = app->ops;
+	init_waitqueue_head(&ctx->inner.wq.wait);
+
+	/* The module reference of the old ops goes with them; ours are held until release */
+	ctx->inner_owner = app->ops->owner;
+	__module_get(THIS_MODULE);
+
+	write_lock_bh(&sk->sk_callback_lock);
+	WRITE_ONCE(sk->sk_socket, &ctx->inner);
+	write_unlock_bh(&sk->sk_callback_lock);
+	/* Whoever sees the new ops sees the inner socket: pairs with smp_rmb() there */
+	smp_wmb();
+	WRITE_ONCE(app->ops, sk->sk_family == AF_INET6 ? &tls_handoff_ops6 : &tls_handoff_ops4);
+	tls_handoff_stat_inc(ctx->net, TLS_HANDOFF_STAT_CURR_SOCKETS);
+	return 0;
+}
+
+/* Unread data at close makes TCP send a reset, and the peer would lose our alert */
+static void tls_handoff_drain(struct tls_handoff_ctx *ctx)
+{
+	struct msghdr msg = {};
+	int budget = 64;
+
+	if (test_bit(TLS_HANDOFF_BIT_RX_READY, &ctx->flags))
+		return;
+	iov_iter_discard(&msg.msg_iter, ITER_DEST, SZ_1M);
+	while (budget-- &&
+	       ctx->inner.ops->recvmsg(&ctx->inner, &msg, SZ_1M, MSG_DONTWAIT | MSG_TRUNC) > 0)
+		iov_iter_discard(&msg.msg_iter, ITER_DEST, SZ_1M);
+}
+
+static int tls_handoff_release(struct socket *app)
+{
+	struct sock *sk = app->sk;
+	struct module *inner_owner;
+	struct tls_handoff_ctx *ctx;
+	u8 state;
+	int err;
+
+	if (!sk)
+		return 0;
+	ctx = tls_handoff_ctx(app);
+
+	mutex_lock(&ctx->lock);
+	state = ctx->state;
+	if (state == TLS_HANDOFF_STATE_HANDSHAKE)
+		tls_handoff_handshake_end(ctx);
+	if (state == TLS_HANDOFF_STATE_ESTABLISHED) {
+		tls_handoff_stat_dec(ctx->net, TLS_HANDOFF_STAT_CURR_ESTABLISHED);
+		/* SO_LINGER with 0 asks for a reset */
+		if (!sock_flag(sk, SOCK_LINGER) || sk->sk_lingertime)
+			tls_handoff_send_close(ctx);
+	}
+	if (state == TLS_HANDOFF_STATE_FAILED)
+		tls_handoff_drain(ctx);
+	tls_handoff_set_state(ctx, TLS_HANDOFF_STATE_CLOSED);
+	tls_handoff_session_quiet(ctx);
+	if (ctx->id)
+		xa_erase(&ctx->net->sessions, ctx->id);
+	ctx->app = NULL;
+	ctx->sk = NULL;
+	mutex_unlock(&ctx->lock);
+	tls_handoff_session_event(ctx, TLS_HANDOFF_EVENT_CLOSED);
+
+	/* Nobody but us reaches the inner socket now; this may linger */
+	inner_owner = ctx->inner_owner;
+	err = ctx->inner.ops->release(&ctx->inner);
+	app->sk = NULL;
+	tls_handoff_stat_dec(ctx->net, TLS_HANDOFF_STAT_CURR_SOCKETS);
+	tls_handoff_put(ctx);
+	module_put(inner_owner);
+	return err;
+}
+
+/* AF_UNSPEC would disconnect, and leave TLS behind */
+static int tls_handoff_connect(struct socket *app, struct sockaddr_unsized *addr, int len,
+			       int flags)
+{
+	if (len >= (int)sizeof(addr->sa_family) && addr->sa_family == AF_UNSPEC)
+		return -EOPNOTSUPP;
+	return -EISCONN;
+}
+
+static int tls_handoff_listen(struct socket *app, int backlog)
+{
+	return -EINVAL;
+}
+
+static __poll_t tls_handoff_poll(struct file *file, struct socket *app, poll_table *wait)
+{
+	struct tls_handoff_ctx *ctx = tls_handoff_ctx(app);
+	struct sock *sk = app->sk;
+	__poll_t mask;
+
+	/* Wake-ups come to sk_wq, which is the program's socket's; the inner one has none */
+	sock_poll_wait(file, app, wait);
+
+	switch (tls_handoff_state(ctx)) {
+	case TLS_HANDOFF_STATE_HANDSHAKE:
+		return 0;
+	case TLS_HANDOFF_STATE_FAILED:
+		return EPOLLERR | EPOLLHUP | EPOLLRDHUP | EPOLLIN | EPOLLRDNORM | EPOLLOUT |
+		       EPOLLWRNORM;
+	case TLS_HANDOFF_STATE_ESTABLISHED:
+		break;
+	default:
+		return ctx->inner.ops->poll(file, &ctx->inner, NULL);
+	}
+
+	tls_handoff_rx_look(ctx);
+	/* What it found may have ended the connection */
+	if (tls_handoff_state(ctx) == TLS_HANDOFF_STATE_FAILED)
+		return EPOLLERR | EPOLLHUP | EPOLLRDHUP | EPOLLIN | EPOLLRDNORM | EPOLLOUT |
+		       EPOLLWRNORM;
+
+	mask = ctx->inner.ops->poll(file, &ctx->inner, NULL);
+	/* kTLS masks EPOLLIN once a KeyUpdate was seen, even with data before it */
+	if (!skb_queue_empty_lockless(&tls_sw_ctx_rx(tls_get_ctx(sk))->rx_list))
+		mask |= EPOLLIN | EPOLLRDNORM;
+	if (READ_ONCE(ctx->flags) & TLS_HANDOFF_RX_HELD)
+		mask &= ~(EPOLLIN | EPOLLRDNORM);
+	if (test_bit(TLS_HANDOFF_BIT_RX_EOF, &ctx->flags))
+		mask |= EPOLLIN | EPOLLRDNORM | EPOLLRDHUP;
+	return mask;
+}
+
+/* Without a call to fail, a handshake whose socket was shut down would go on for its TIMEOUT */
+static int tls_handoff_shutdown(struct socket *app, int how)
+{
+	struct tls_handoff_ctx *ctx = tls_handoff_ctx(app);
+
+	if (how < SHUT_RD || how > SHUT_RDWR)
+		return -EINVAL;
+
+	switch (tls_handoff_state(ctx)) {
+	case TLS_HANDOFF_STATE_HANDSHAKE:
+		tls_handoff_fail(ctx, ECONNABORTED,
+				 "the program shut the socket down during the handshake");
+		return 0;
+	case TLS_HANDOFF_STATE_FAILED:
+		return -ENOTCONN;
+	case TLS_HANDOFF_STATE_ESTABLISHED:
+		break;
+	default:
+		return ctx->inner.ops->shutdown(&ctx->inner, how);
+	}
+
+	if (how != SHUT_WR)
+		set_bit(TLS_HANDOFF_BIT_RX_SHUT, &ctx->flags);
+	if (how == SHUT_RD)
+		return ctx->inner.ops->shutdown(&ctx->inner, SHUT_RD);
+	/* A sender that is stuck sends close_notify and FIN on its way out */
+	set_bit(TLS_HANDOFF_BIT_CLOSE_WANTED, &ctx->flags);
+	if (mutex_trylock(&ctx->tx_mutex))
+		tls_handoff_tx_unlock(ctx);
+	if (how == SHUT_RDWR)
+		return ctx->inner.ops->shutdown(&ctx->inner, SHUT_RD);
+	return 0;
+}
+
+static int tls_handoff_ioctl(struct socket *app, unsigned int cmd, unsigned long arg)
+{
+	struct tls_handoff_ctx *ctx = tls_handoff_ctx(app);
+
+	if (cmd == SIOCINQ && tls_handoff_state(ctx) != TLS_HANDOFF_STATE_IDLE)
+		return put_user(tls_handoff_rx_pending(ctx), (int __user *)arg);
+	return ctx->inner.ops->ioctl(&ctx->inner, cmd, arg);
+}
+
+#ifdef CONFIG_COMPAT
+static int tls_handoff_compat_ioctl(struct socket *app, unsigned int cmd, unsigned long arg)
+{
+	struct tls_handoff_ctx *ctx = tls_handoff_ctx(app);
+
+	return ctx->inner.ops->compat_ioctl(&ctx->inner, cmd, arg);
+}
+#endif
+
+static int tls_handoff_mmap(struct file *file, struct socket *app, struct vm_area_struct *vma)
+{
+	return -EOPNOTSUPP;
+}
+
+static struct tcp_ulp_ops tls_handoff_ulp_ops __read_mostly = {
+	.name = TLS_HANDOFF_ULP,
+	.owner = THIS_MODULE,
+	.init = tls_handoff_ulp_init,
+};
+
+/*
+ * What is not named here works on app->sk alone (getname, bind, set_rcvlowat and
+ * so on) and stays plain TCP's. What would reach data past us is not offered.
+ */
+static void __init tls_handoff_build_ops(struct proto_ops *ops, const struct proto_ops *base)
+{
+	*ops = *base;
+	ops->owner = THIS_MODULE;
+	ops->release = tls_handoff_release;
+	ops->connect = tls_handoff_connect;
+	ops->accept = sock_no_accept;
+	ops->listen = tls_handoff_listen;
+	ops->poll = tls_handoff_poll;
+	ops->ioctl = tls_handoff_ioctl;
+#ifdef CONFIG_COMPAT
+	ops->compat_ioctl = tls_handoff_compat_ioctl;
+#endif
+	ops->shutdown = tls_handoff_shutdown;
+	ops->setsockopt = tls_handoff_setsockopt;
+	ops->getsockopt = tls_handoff_getsockopt;
+	ops->getsockopt_iter = NULL;
+	ops->sendmsg = tls_handoff_sendmsg;
+	ops->recvmsg = tls_handoff_recvmsg;
+	ops->mmap = tls_handoff_mmap;
+	ops->splice_read = tls_handoff_splice_read;
+	ops->splice_eof = tls_handoff_splice_eof;
+	ops->set_peek_off = NULL;
+	ops->peek_len = NULL;
+	ops->read_sock = NULL;
+	ops->read_skb = NULL;
+	ops->sendmsg_locked = NULL;
+}
+
+/**
+ * tls_handoff_socket_init() - offer the ULP; the last step of loading
+ *
+ * Return: 0 or -EEXIST.
+ */
+int __init tls_handoff_socket_init(void)
+{
+	tls_handoff_build_ops(&tls_handoff_ops4, &inet_stream_ops);
+#if IS_ENABLED(CONFIG_IPV6)
+	tls_handoff_build_ops(&tls_handoff_ops6, &inet6_stream_ops);
+#endif
+	return tcp_register_ulp(&tls_handoff_ulp_ops);
+}
+
+/**
+ * tls_handoff_socket_exit() - withdraw the ULP; no socket uses it any more
+ */
+void tls_handoff_socket_exit(void)
+{
+	tcp_unregister_ulp(&tls_handoff_ulp_ops);
+}

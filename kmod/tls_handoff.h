@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the files of tls_handoff.ko share: the context of a taken-over socket,
+ * the per-namespace state, and the functions by file.
+ *
+ * Lock order, outermost first:
+ *	tls_handoff_ctx.lock
+ *	tls_handoff_ctx.tx_mutex or .rx_mutex, or tls_handoff_net.lock
+ *	lock_sock(ctx->sk)
+ *	tls_handoff_ctx.session_lock, ctx->records.lock
+ * No two contexts' locks are ever held together.
+ */
+#ifndef _TLS_HANDOFF_H
+#define _TLS_HANDOFF_H
+
+#include <linux/cgroup.h>
+#include <linux/mutex.h>
+#include <linux/net.h>
+#include <linux/refcount.h>
+#include <linux/skbuff.h>
+#include <linux/spinlock.h>
+#include <linux/workqueue.h>
+#include <linux/xarray.h>
+#include <net/net_namespace.h>
+#include <net/sock.h>
+#include <net/tcp.h>
+#include <net/tls.h>
+
+#include <linux/tls_handoff.h>
+
+/* Diverted records that wait for the session handler before readers are held */
+#define TLS_HANDOFF_MAX_QUEUED		16
+/* Handshakes of one namespace that are not finished */
+#define TLS_HANDOFF_MAX_PENDING		16384
+
+struct tls_handoff_ctx;
+struct tls_handoff_agent;
+
+/* /proc/net/tls_handoff_stat, in its order; names in stats.c */
+enum tls_handoff_stat {
+	TLS_HANDOFF_STAT_CURR_SOCKETS,
+	TLS_HANDOFF_STAT_CURR_PENDING,
+	TLS_HANDOFF_STAT_CURR_ESTABLISHED,
+	TLS_HANDOFF_STAT_CURR_SESSION_FDS,
+	TLS_HANDOFF_STAT_STARTED,
+	TLS_HANDOFF_STAT_ESTABLISHED,
+	TLS_HANDOFF_STAT_FAILED,
+	TLS_HANDOFF_STAT_TIMED_OUT,
+	TLS_HANDOFF_STAT_NO_AGENT,
+	TLS_HANDOFF_STAT_AGENT_LOST,
+	TLS_HANDOFF_STAT_RECORDS_DIVERTED,
+	TLS_HANDOFF_STAT_CLOSE_SENT,
+	TLS_HANDOFF_STAT_CLOSE_RECEIVED,
+	TLS_HANDOFF_STAT_ALERTS_RECEIVED,
+	TLS_HANDOFF_STAT_RECORD_ERRORS,
+	TLS_HANDOFF_STAT_TRUNCATED,
+	TLS_HANDOFF_STAT_RX_REKEYS,
+	TLS_HANDOFF_STAT_TX_REKEYS,
+	TLS_HANDOFF_STAT_NUM,
+};
+
+/**
+ * struct tls_handoff_net - state of one network namespace
+ * @lock: protects @agents, their lists and @pending
+ * @agents: registered agents, least recently used first
+ * @pending: handshakes between START and their end
+ * @sessions: contexts by session id; xa_lock protects the step from finding one
+ *	to holding a reference. Entries hold none: release() erases them
+ * @stats: counters of /proc/net/tls_handoff_stat
+ */
+struct tls_handoff_net {
+	struct mutex lock;
+	struct list_head agents;
+	unsigned int pending;
+	struct xarray sessions;
+	u64 __percpu *stats;
+};
+
+/**
+ * struct tls_handoff_params - what the program asked for, before START
+ *
+ * Under ctx->lock. Strings are NUL-terminated and %NULL where not set.
+ */
+struct tls_handoff_params {
+	char *profile;
+	char *peer_name;
+	char *psk_identity;
+	u8 *alpn;
+	u16 alpn_len;
+	u16 ciphers[TLS_HANDOFF_MAX_CIPHERS];
+	u8 cipher_count;
+	u16 min_version;	/* 0: not set */
+	u16 max_version;
+	u32 auth;		/* 0: not set */
+	u32 timeout;		/* milliseconds */
+	s8 client_cert;		/* -1: not set */
+	s8 resume;
+};
+
+/**
+ * struct tls_handoff_results - what DONE brought; under ctx->lock
+ *
+ * All are %NULL where there is nothing. Strings are NUL-terminated.
+ */
+struct tls_handoff_results {
+	char *alpn;
+	char *peer_identity;
+	char *server_name;
+	char *error;
+	u8 *peer_cert;
+	u16 peer_cert_len;
+};
+
+/**
+ * struct tls_handoff_handshake - lives from START to the end of the handshake
+ * @link: on agent->waiting until ACCEPT; net->lock
+ * @ctx: whose handshake it is
+ * @portid: who accepted; 0 before; ctx->lock
+ * @timeout: holds a reference to the context while it is pending
+ * @start: for handshake_usec
+ * @cgroup: of START's caller
+ */
+struct tls_handoff_handshake {
+	struct list_head link;
+	struct tls_handoff_ctx *ctx;
+	u32 portid;
+	struct delayed_work timeout;
+	ktime_t start;
+	struct cgroup *cgroup;
+};
+
+/* ctx->flags */
+enum {
+	TLS_HANDOFF_BIT_RX_HOLD,	/* a record waits for the session handler: nobody reads */
+	TLS_HANDOFF_BIT_RX_FULL,	/* too many records wait for the session fd: nobody reads */
+	TLS_HANDOFF_BIT_RX_EOF,		/* close_notify came, or a FIN that counts as one */
+	TLS_HANDOFF_BIT_RX_FAILED,	/* ctx->error is what readers get */
+	TLS_HANDOFF_BIT_RX_SHUT,	/* the program called shutdown(SHUT_RD) */
+	TLS_HANDOFF_BIT_CLOSE_SENT,
+	TLS_HANDOFF_BIT_CLOSE_WANTED,	/* whoever holds tx_mutex sends close_notify on the way out */
+	TLS_HANDOFF_BIT_CLOSE_RECEIVED,
+	TLS_HANDOFF_BIT_TRUNCATED,
+	TLS_HANDOFF_BIT_TRUNCATION_EOF,
+	TLS_HANDOFF_BIT_PEER_CERT,
+	TLS_HANDOFF_BIT_TX_READY,	/* TLS_TX was set */
+	TLS_HANDOFF_BIT_RX_READY,
+	TLS_HANDOFF_BIT_TX_WAITED,	/* the session fd waits for tx_mutex */
+	TLS_HANDOFF_BIT_SHUTDOWN,	/* failed, and TCP is shut down already */
+};
+
+/* Readers wait, whatever was received */
+#define TLS_HANDOFF_RX_HELD	(BIT(TLS_HANDOFF_BIT_RX_HOLD) | BIT(TLS_HANDOFF_BIT_RX_FULL))
+
+/**
+ * struct tls_handoff_ctx - a socket that was taken over
+ * @inner: the second struct socket of @sk; kTLS attaches here. sk->sk_socket points
+ *	to it, so the context of a program's socket is container_of() that
+ * @refcnt: one for the program's socket, one for the session fd, one for the
+ *	pending timeout, and short ones of the netlink family
+ * @inner_owner: module of the ops that the program's socket had; released after them
+ * @lock: protects the next fields up to @rx_mutex, and the life of @app and @sk
+ * @app: the program's socket; %NULL after its release
+ * @sk: the TCP socket; %NULL after the release of @app, which owns the reference
+ * @state: TLS_HANDOFF_STATE_*; written under @lock, read without
+ * @rx_mutex: one receive at a time, never held while waiting for the peer
+ * @tx_mutex: one sender at a time; held while kTLS waits for buffer space
+ * @passthrough: calls on the plain socket that are under way, see tls_handoff_plain_enter()
+ * @records: diverted records, oldest first; skb->cb is kTLS's
+ * @session_lock: protects @session and @events
+ * @session: struct sock of the session fd, or %NULL
+ * @events: bits 1 << TLS_HANDOFF_EVENT_* that the session fd still has to hand out
+ */
+struct tls_handoff_ctx {
+	struct socket inner;
+	refcount_t refcnt;
+	struct module *inner_owner;
+	unsigned long flags;
+
+	struct mutex lock;
+	struct socket *app;
+	struct sock *sk;
+	struct tls_handoff_net *net;
+	struct tls_handoff_handshake *handshake;
+	struct tls_handoff_params *params;
+	struct tls_handoff_results *results;
+	u64 id;
+	u64 tx_generation;
+	u64 rx_generation;
+	u64 handshake_usec;
+	u64 limit_records;
+	kuid_t uid;
+	kgid_t gid;
+	pid_t pid;
+	int error;
+	u32 verify_status;
+	u32 event_error;
+	s16 alert_sent;
+	s16 alert_received;
+	u16 version;
+	u16 cipher;
+	u8 role;
+	u8 auth;
+	u8 resumed;
+	u8 state;
+
+	struct mutex rx_mutex;
+	struct mutex tx_mutex;
+	atomic_t passthrough;
+	atomic64_t records_diverted;
+
+	struct sk_buff_head records;
+	spinlock_t session_lock;
+	struct sock *session;
+	unsigned long events;
+};
+
+/**
+ * struct tls_handoff_agent - a netlink port that did REGISTER
+ * @link: on tls_handoff_net.agents
+ * @waiting: handshakes announced to this agent and not accepted
+ * @net: its namespace
+ * @portid: its netlink port; the agent goes when that is closed
+ */
+struct tls_handoff_agent {
+	struct list_head link;
+	struct list_head waiting;
+	struct net *net;
+	u32 portid;
+};
+
+static inline struct tls_handoff_ctx *tls_handoff_ctx(const struct socket *app)
+{
+	struct socket *inner = READ_ONCE(app->sk->sk_socket);
+
+	return container_of(inner, struct tls_handoff_ctx, inner);
+}
+
+static inline u8 tls_handoff_state(const struct tls_handoff_ctx *ctx)
+{
+	/* Pairs with tls_handoff_set_state() */
+	return smp_load_acquire(&ctx->state);
+}
+
+/* socket.c: taking over, the ops table, release */
+int tls_handoff_socket_init(void);
+void tls_handoff_socket_exit(void);
+struct tls_handoff_ctx *tls_handoff_get(struct tls_handoff_ctx *ctx);
+void tls_handoff_put(struct tls_handoff_ctx *ctx);
+bool tls_handoff_plain_enter(struct tls_handoff_ctx *ctx);
+void tls_handoff_plain_leave(struct tls_handoff_ctx *ctx);
+int tls_handoff_wait_ready(struct tls_handoff_ctx *ctx, long timeo);
+void tls_handoff_wake(struct tls_handoff_ctx *ctx);
+
+/* handshake.c: START, the end of a handshake, failures */
+int tls_handoff_handshake_init(void);
+void tls_handoff_handshake_exit(void);
+void tls_handoff_set_state(struct tls_handoff_ctx *ctx, u8 state);
+int tls_handoff_start(struct tls_handoff_ctx *ctx, u32 role);
+int tls_handoff_ready(struct tls_handoff_ctx *ctx);
+void tls_handoff_handshake_end(struct tls_handoff_ctx *ctx);
+void tls_handoff_fail(struct tls_handoff_ctx *ctx, int error, const char *words);
+void tls_handoff_fail_record(struct tls_handoff_ctx *ctx, int error, unsigned int event,
+			     const char *words);
+void tls_handoff_shutdown_tcp(struct tls_handoff_ctx *ctx);
+
+/* receive.c: data to the program, everything else to the session fd */
+int tls_handoff_recvmsg(struct socket *app, struct msghdr *msg, size_t size, int flags);
+ssize_t tls_handoff_splice_read(struct socket *app, loff_t *ppos, struct pipe_inode_info *pipe,
+				size_t len, unsigned int flags);
+void tls_handoff_rx_look(struct tls_handoff_ctx *ctx);
+int tls_handoff_rx_pending(struct tls_handoff_ctx *ctx);
+
+/* send.c: data from the program, close_notify */
+int tls_handoff_sendmsg(struct socket *app, struct msghdr *msg, size_t size);
+void tls_handoff_splice_eof(struct socket *app);
+int tls_handoff_send_record(struct tls_handoff_ctx *ctx, u8 type, struct msghdr *msg, size_t size);
+void tls_handoff_send_close(struct tls_handoff_ctx *ctx);
+void tls_handoff_tx_unlock(struct tls_handoff_ctx *ctx);
+
+/* options.c: SOL_TLS_HANDOFF, and what is refused elsewhere */
+int tls_handoff_setsockopt(struct socket *app, int level, int optname, sockptr_t optval,
+			   unsigned int optlen);
+int tls_handoff_getsockopt(struct socket *app, int level, int optname, char __user *optval,
+			   int __user *optlen);
+void tls_handoff_params_free(struct tls_handoff_params *params);
+void tls_handoff_results_free(struct tls_handoff_results *results);
+struct tls_handoff_results *tls_handoff_results(struct tls_handoff_ctx *ctx);
+void tls_handoff_fill_info(struct tls_handoff_ctx *ctx, struct tls_handoff_info *info);
+
+/* session.c: the session fd */
+int tls_handoff_session_init(void);
+void tls_handoff_session_exit(void);
+struct file *tls_handoff_session_file(struct tls_handoff_ctx *ctx, struct net *net);
+void tls_handoff_session_quiet(struct tls_handoff_ctx *ctx);
+void tls_handoff_session_wake(struct tls_handoff_ctx *ctx);
+void tls_handoff_session_event(struct tls_handoff_ctx *ctx, unsigned int event);
+
+/* upcall.c: the netlink family */
+int tls_handoff_upcall_init(void);
+void tls_handoff_upcall_exit(void);
+int tls_handoff_upcall_add(struct tls_handoff_ctx *ctx);
+void tls_handoff_upcall_remove(struct tls_handoff_ctx *ctx);
+
+/* stats.c: per-namespace counters */
+int tls_handoff_stats_init(struct net *net, struct tls_handoff_net *tnet);
+void tls_handoff_stats_exit(struct net *net, struct tls_handoff_net *tnet);
+
+/* main.c */
+struct tls_handoff_net *tls_handoff_net(const struct net *net);
+
+static inline void tls_handoff_stat_inc(struct tls_handoff_net *net, enum tls_handoff_stat stat)
+{
+	this_cpu_inc(net->stats[stat]);
+}
+
+static inline void tls_handoff_stat_dec(struct tls_handoff_net *net, enum tls_handoff_stat stat)
+{
+	this_cpu_dec(net->stats[stat]);
+}
+
+#endif /* _TLS_HANDOFF_H */
