@@ -5,7 +5,7 @@
 CHROOT := tools/vm/chroot --
 DESTDIR ?=
 
-.PHONY: all module user demo check check-debug bench lint soak install clean help
+.PHONY: all module user demo check check-debug bench lint format soak install clean help
 
 all: module user
 
@@ -17,6 +17,7 @@ help:
 	@echo 'make bench        numbers, also in build/bench/results.json'
 	@echo 'make soak         the long runs'
 	@echo 'make lint         every checker; one that did not run fails'
+	@echo 'make format       clang-format over the userspace sources'
 	@echo 'make install      on this machine (DESTDIR=... for packagers)'
 	@echo 'make clean        remove what was built, keep the cached root'
 
@@ -27,7 +28,7 @@ user:
 	$(CHROOT) tools/vm/build user
 
 demo: all
-	tools/demo
+	tools/vm/run -- /usr/lib/tls-handoff/demo/demo
 
 check:
 	tools/vm/check
@@ -43,6 +44,9 @@ soak: all
 
 lint:
 	tools/lint/run
+
+format:
+	tools/lint/run --fix
 
 # Not in the root: for the kernel and the libraries of this very machine.
 install:
