@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Who may use which profile.  "allow" is read into numbers when the configuration
+ * is loaded; only group members are looked up when somebody asks.
+ */
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <glib.h>
+
+#include <linux/tls_handoff.h>
+
+#include "config.h"
+#include "log.h"
+#include "policy.h"
+
+#define POLICY_MAX_GROUPS	4096	/* of one user */
+
+enum rule_kind { RULE_USER, RULE_GROUP, RULE_CGROUP };
+
+struct rule {
+	enum rule_kind kind;
+	uint32_t number;	/* uid or gid */
+	char *cgroup;		/* starts with '/', does not end with one */
+};
+
+struct policy_profile {
+	char *name;
+	GArray *rules;		/* NULL: no "allow" */
+};
+
+struct policy {
+	GPtrArray *profiles;
+};
+
+static void rule_clear(void *data)
+{
+	g_free(((struct rule *)data)->cgroup);
+}
+
+static void profile_free(void *data)
+{
+	struct policy_profile *profile = data;
+
+	g_free(profile->name);
+	if (profile->rules)
+		g_array_unref(profile->rules);
+	g_free(profile);
+}
+
+static bool parse_number(const char *text, uint32_t *ret_number)
+{
+	guint64 number;
+
+	if (!g_ascii_string_to_unsigned(text, 10, 0, UINT32_MAX - 1, &number, NULL))
+		return false;
+	*ret_number = number;
+	return true;
+}
+
+/* NULL if @word is a good rule, else what is wrong with it. */
+static const char *parse_rule(const char *word, struct rule *ret_rule)
+{
+	const char *value = strchr(word, ':');
+	struct rule rule = { 0 };
+	size_t length;
+
+	if (!value || !value[1])
+		return "is none of user:NAME, group:NAME, cgroup:PATH";
+	value++;
+	if (g_str_has_prefix(word, "user:")) {
+		struct passwd *user = getpwnam(value);
+
+		rule.kind = RULE_USER;
+		if (user)
+			rule.number = user->pw_uid;
+		else if (!parse_number(value, &rule.number))
+			return "names no user of this system";
+	} else if (g_str_has_prefix(word, "group:")) {
+		struct group *group = getgrnam(value);
+
+		rule.kind = RULE_GROUP;
+		if (group)
+			rule.number = group->gr_gid;
+		else if (!parse_number(value, &rule.number))
+			return "names no group of this system";
+	} else if (g_str_has_prefix(word, "cgroup:")) {
+		rule.kind = RULE_CGROUP;
+		if (*value != '/')
+			return "needs a path that starts with '/'";
+		length = strlen(value);
+		while (length && value[length - 1] == '/')
+			length--;
+		rule.cgroup = g_strndup(value, length);
+	} else {
+		return "is none of user:NAME, group:NAME, cgroup:PATH";
+	}
+	*ret_rule = rule;
+	return NULL;
+}
+
+static int load_rules(const struct config *config, const char *section, GArray **ret_rules,
+		      char **ret_error)
+{
+	g_auto(GStrv) words = NULL;
+	const char *mistake;
+	struct rule rule;
+	char *allow, shown[128];
+	GArray *rules;
+	size_t i;
+	int ret;
+
+	ret = config_string(config, section, "allow", &allow, ret_error);
+	if (ret <= 0)
+		return ret;
+	words = g_strsplit_set(allow, " \t;", -1);
+	free(allow);
+	rules = g_array_new(FALSE, FALSE, sizeof(struct rule));
+	g_array_set_clear_func(rules, rule_clear);
+	for (i = 0; words[i]; i++) {
+		if (!*words[i])
+			continue;
+		mistake = parse_rule(words[i], &rule);
+		if (!mistake && rules->len >= CONFIG_MAX_LIST) {
+			rule_clear(&rule);
+			mistake = "is one too many";
+		}
+		if (mistake) {
+			log_escape(shown, sizeof(shown), words[i], strlen(words[i]));
+			*ret_error = config_error(config, section, "allow", "allow: \"%s\" %s",
+						  shown, mistake);
+			g_array_unref(rules);
+			return -EINVAL;
+		}
+		g_array_append_val(rules, rule);
+	}
+	*ret_rules = rules;
+	return 0;
+}
+
+int policy_load(const struct config *config, struct policy **ret_policy, char **ret_error)
+{
+	const char *const *names = config_profiles(config);
+	struct policy *policy = g_new0(struct policy, 1);
+	struct policy_profile *profile;
+	int ret;
+
+	policy->profiles = g_ptr_array_new_with_free_func(profile_free);
+	for (; *names; names++) {
+		profile = g_new0(struct policy_profile, 1);
+		profile->name = g_strdup(*names);
+		g_ptr_array_add(policy->profiles, profile);
+		ret = load_rules(config, config_profile_section(config, *names), &profile->rules,
+				 ret_error);
+		if (ret < 0) {
+			policy_free(policy);
+			return ret;
+		}
+	}
+	*ret_policy = policy;
+	return 0;
+}
+
+void policy_free(struct policy *policy)
+{
+	if (!policy)
+		return;
+	g_ptr_array_unref(policy->profiles);
+	g_free(policy);
+}
+
+static bool user_in_group(uint32_t uid, uint32_t gid, uint32_t wanted)
+{
+	g_autofree gid_t *groups = NULL;
+	struct passwd *user;
+	int i, count = 64;
+
+	if (gid == wanted)
+		return true;
+	user = getpwuid(uid);
+	if (!user)
+		return false;
+	groups = g_new(gid_t, count);
+	if (getgrouplist(user->pw_name, user->pw_gid, groups, &count) < 0) {
+		if (count > POLICY_MAX_GROUPS)
+			return false;
+		groups = g_renew(gid_t, groups, count);
+		if (getgrouplist(user->pw_name, user->pw_gid, groups, &count) < 0)
+			return false;
+	}
+	for (i = 0; i < count; i++)
+		if (groups[i] == wanted)
+			return true;
+	return false;
+}
+
+/* By whole components: /a/b holds /a/b and /a/b/c, not /a/bc. */
+static bool in_cgroup(const char *cgroup, const char *wanted)
+{
+	size_t length = strlen(wanted);
+
+	return cgroup && strncmp(cgroup, wanted, length) == 0 &&
+	       (cgroup[length] == '\0' || cgroup[length] == '/');
+}
+
+static bool rule_matches(const struct rule *rule, const struct policy_caller *caller)
+{
+	switch (rule->kind) {
+	case RULE_USER:
+		return caller->uid == rule->number;
+	case RULE_GROUP:
+		return user_in_group(caller->uid, caller->gid, rule->number);
+	case RULE_CGROUP:
+		return in_cgroup(caller->cgroup, rule->cgroup);
+	}
+	return false;
+}
+
+static const struct policy_profile *find_profile(const struct policy *policy, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < policy->profiles->len; i++) {
+		const struct policy_profile *profile = policy->profiles->pdata[i];
+
+		if (strcmp(profile->name, name) == 0)
+			return profile;
+	}
+	return NULL;
+}
+
+int policy_check(const struct policy *policy, const struct policy_caller *caller, char *words,
+		 size_t size)
+{
+	const struct policy_profile *profile = find_profile(policy, caller->profile);
+	char shown[4 * TLS_HANDOFF_MAX_PROFILE + 1];
+	size_t i;
+
+	log_escape(shown, sizeof(shown), caller->profile, strlen(caller->profile));
+	if (!profile) {
+		snprintf(words, size, "there is no profile \"%s\" in tlshd.conf", shown);
+		return -ENOENT;
+	}
+	if (!profile->rules) {
+		if (caller->role == TLS_HANDOFF_CLIENT || caller->uid == 0)
+			return 0;
+		snprintf(words, size,
+			 "uid %u may not serve with profile \"%s\": its \"allow\" names nobody",
+			 caller->uid, shown);
+		return -EACCES;
+	}
+	for (i = 0; i < profile->rules->len; i++)
+		if (rule_matches(&g_array_index(profile->rules, struct rule, i), caller))
+			return 0;
+	snprintf(words, size, "uid %u may not use profile \"%s\": its \"allow\" does not name it",
+		 caller->uid, shown);
+	return -EACCES;
+}

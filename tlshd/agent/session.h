@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The agent's sessions: one for each handshake that was accepted, until the
+ * program closes its socket.  session.c is their life, relay.c moves what is
+ * sent between session fd and session handler, report.c writes the log lines.
+ */
+#ifndef TLSHD_AGENT_SESSION_H
+#define TLSHD_AGENT_SESSION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+#include <event2/event.h>
+
+#include "channel.h"
+#include "netlink.h"
+
+struct sessions;
+
+/* A session handler as its sessions see it; part of a generation */
+struct handler {
+	unsigned int number;		/* of the generation, for log lines */
+	struct channel *channel;	/* NULL: it is dead */
+	size_t sessions;		/* that it still knows */
+	void (*idle)(struct handler *handler);	/* the last one is gone */
+};
+
+/* A message of the session handler that waits until the session fd takes what is before it */
+struct item {
+	STAILQ_ENTRY(item) entry;
+	uint16_t type;			/* enum channel_type */
+	size_t offset;			/* BYTES: what was written already */
+	size_t length;
+	uint8_t payload[];
+};
+
+STAILQ_HEAD(items, item);
+
+struct session {
+	uint64_t id;
+	int fd;
+	struct sessions *all;
+	struct handler *handler;	/* NULL: dead, or it ended the session */
+	enum channel_state state;	/* as the session handler counts: DONE may still be in items */
+	bool established;		/* the kernel knows */
+	bool ended;			/* memory is freed when the event is over */
+	bool has_tx, has_rx;		/* keys came, in the handshake */
+	int write_error;		/* the wire takes nothing more; what it said is still read */
+	uint32_t want;			/* bytes the session handler asked for and did not get */
+	uint32_t events;		/* epoll's mask now */
+	bool polled;			/* in the epoll set */
+	bool alert_due;			/* a record failed: the kernel waits for the handler's alert */
+	struct event *alert_timer;	/* ends that wait; NULL: none */
+	struct items items;
+	size_t queued;			/* bytes of payloads in items */
+	SLIST_ENTRY(session) dead;
+	/* For log lines and resumption */
+	uint64_t accepted;		/* microseconds, CLOCK_MONOTONIC */
+	uint32_t timeout;		/* milliseconds */
+	uint32_t role;
+	uint32_t uid;
+	char *profile;
+	char *peer_name;		/* escaped; NULL: not set */
+	char remote[80];		/* address and port */
+};
+
+int sessions_new(struct event_base *base, struct netlink *netlink, struct sessions **ret_sessions);
+void sessions_free(struct sessions *sessions);
+size_t sessions_count(const struct sessions *sessions);
+
+/* Starts the session that @handshake asks for; takes its fd.  A failure is told to the
+ * kernel and logged here. */
+void sessions_open(struct sessions *sessions, struct handler *handler, struct handshake *handshake);
+/* Ends a handshake that nobody began, with @status and words. */
+void sessions_refuse(struct sessions *sessions, struct handshake *handshake, int status,
+		     const char *words);
+/* One message of the session handler, about a session.  Always 0: at worst that session ends. */
+int sessions_message(struct sessions *sessions, struct handler *handler,
+		     const struct channel_message *message);
+/* @handler is dead: its handshakes fail with @words, its established sessions live on. */
+void sessions_orphan(struct sessions *sessions, struct handler *handler, const char *words);
+
+/* Ends @session: tells the kernel @result unless it is NULL (the kernel knows), and CLOSE with
+ * @close_errno to the session handler if it still knows the session. */
+void session_end(struct session *session, const struct handshake_result *result, int close_errno);
+/* The same for a failure found here: told to both sides, logged. */
+void session_fail(struct session *session, int status, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+/* The session handler forgot the session, or is dead. */
+void session_detach(struct session *session);
+/* What epoll shall tell of the session fd; EPOLLHUP and EPOLLERR always are unless @parked. */
+void session_poll(struct session *session, uint32_t events, bool parked);
+struct netlink *session_netlink(const struct session *session);
+struct event_base *session_base(const struct session *session);
+/* Microseconds, CLOCK_MONOTONIC */
+uint64_t session_now(void);
+
+/* relay.c */
+void relay_message(struct session *session, const struct channel_message *message);
+void relay_event(struct session *session, uint32_t events);
+
+/* report.c: one line each */
+void report_done(const struct session *session, const struct handshake_result *result);
+void report_failure(const struct session *session, int status, const char *words);
+void report_remote(const struct handshake *handshake, char *buffer, size_t size);
+
+#endif /* TLSHD_AGENT_SESSION_H */

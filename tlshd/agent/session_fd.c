@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * System calls on a session fd, as the module's contract has them.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include <linux/tls_handoff.h>
+
+#include "protocol.h"
+#include "session_fd.h"
+
+#ifndef SOL_TLS
+#define SOL_TLS	282
+#endif
+
+ssize_t session_fd_read(int fd, void *buffer, size_t size)
+{
+	ssize_t n;
+
+	do
+		n = recv(fd, buffer, size, MSG_DONTWAIT);
+	while (n < 0 && errno == EINTR);
+	return n < 0 ? -errno : n;
+}
+
+ssize_t session_fd_write(int fd, const void *data, size_t length)
+{
+	ssize_t n;
+
+	do
+		n = send(fd, data, length, MSG_DONTWAIT | MSG_NOSIGNAL);
+	while (n < 0 && errno == EINTR);
+	return n < 0 ? -errno : n;
+}
+
+int session_fd_set_keys(int fd, uint8_t direction, const void *crypto_info, size_t length)
+{
+	int option = direction == CHANNEL_KEYS_TX ? TLS_TX : TLS_RX;
+
+	return setsockopt(fd, SOL_TLS, option, crypto_info, length) < 0 ? -errno : 0;
+}
+
+int session_fd_set_max_payload(int fd, uint16_t max_payload)
+{
+	return setsockopt(fd, SOL_TLS, TLS_TX_MAX_PAYLOAD_LEN, &max_payload,
+			  sizeof(max_payload)) < 0 ? -errno : 0;
+}
+
+ssize_t session_fd_receive(int fd, uint8_t *ret_type, void *buffer, size_t size)
+{
+	union {
+		struct cmsghdr header;
+		uint8_t space[CMSG_SPACE(sizeof(uint8_t))];
+	} control;
+	struct iovec iov = { buffer, size };
+	struct msghdr msg = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control),
+	};
+	struct cmsghdr *cmsg;
+	ssize_t n;
+
+	do
+		n = recvmsg(fd, &msg, MSG_DONTWAIT);
+	while (n < 0 && errno == EINTR);
+	if (n <= 0)
+		return n < 0 ? -errno : 0;
+	if (msg.msg_flags & MSG_TRUNC)
+		return -EMSGSIZE;
+	cmsg = CMSG_FIRSTHDR(&msg);
+	if (!cmsg || cmsg->cmsg_level != SOL_TLS || cmsg->cmsg_type != TLS_GET_RECORD_TYPE ||
+	    cmsg->cmsg_len != CMSG_LEN(sizeof(uint8_t)))
+		return -EPROTO;
+	*ret_type = *CMSG_DATA(cmsg);
+	return n;
+}
+
+int session_fd_send(int fd, uint8_t type, const void *record, size_t length)
+{
+	union {
+		struct cmsghdr header;
+		uint8_t space[CMSG_SPACE(sizeof(uint8_t))];
+	} control = { 0 };
+	struct iovec iov = { (void *)record, length };
+	struct msghdr msg = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control),
+	};
+	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
+	ssize_t n;
+
+	cmsg->cmsg_level = SOL_TLS;
+	cmsg->cmsg_type = TLS_SET_RECORD_TYPE;
+	cmsg->cmsg_len = CMSG_LEN(sizeof(uint8_t));
+	*CMSG_DATA(cmsg) = type;
+	do
+		n = sendmsg(fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return -errno;
+	/* A record is sent whole or not at all. */
+	return (size_t)n == length ? 0 : -EIO;
+}
+
+int session_fd_tx_update(int fd, uint8_t type, const void *record, size_t record_len,
+			 const void *crypto_info, size_t crypto_info_len)
+{
+	struct tls_handoff_tx_update *update;
+	size_t size = sizeof(*update) + crypto_info_len + record_len;
+	int ret;
+
+	update = calloc(1, size);
+	if (!update)
+		return -ENOMEM;
+	update->crypto_info_len = crypto_info_len;
+	update->record_len = record_len;
+	update->record_type = type;
+	memcpy(update->data, crypto_info, crypto_info_len);
+	memcpy(update->data + crypto_info_len, record, record_len);
+	ret = setsockopt(fd, SOL_TLS_HANDOFF, TLS_HANDOFF_TX_UPDATE, update, size) < 0 ? -errno : 0;
+	explicit_bzero(update, size);
+	free(update);
+	return ret;
+}
+
+int session_fd_continue(int fd, uint32_t what)
+{
+	return setsockopt(fd, SOL_TLS_HANDOFF, TLS_HANDOFF_CONTINUE, &what, sizeof(what)) < 0 ?
+	       -errno : 0;
+}
