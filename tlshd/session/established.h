@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A connection after its handshake: records that are not application data, and
+ * key updates in both directions.
+ */
+#ifndef TLSHD_SESSION_ESTABLISHED_H
+#define TLSHD_SESSION_ESTABLISHED_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct session;
+
+/* Called once, when DONE went out. */
+void established_start(struct session *session);
+
+/* A diverted record, or a pseudo record of the kernel (type 0).  May free the session. */
+void established_record(struct session *session, uint8_t type, const uint8_t *data, size_t length);
+
+/* A new sending key is wanted.  May free the session. */
+void established_rekey(struct session *session);
+
+/* Frees and wipes what established_*() keep in the session. */
+void established_forget(struct session *session);
+
+#endif /* TLSHD_SESSION_ESTABLISHED_H */

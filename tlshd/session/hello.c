@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * GnuTLS before 3.8.11 has no function for the limit on what we send, so it is
+ * read from the peer's hello.
+ */
+#include <stddef.h>
+#include <linux/tls.h>
+
+#include "hello.h"
+
+#define EXTENSION_MAX_FRAGMENT_LENGTH	1
+#define EXTENSION_RECORD_SIZE_LIMIT	28
+#define RECORD_SIZE_LIMIT_MIN		64	/* RFC 8449 4 */
+#define RECORD_PLAINTEXT		16384
+#define SERVER_HELLO_FIXED		34	/* legacy version and random */
+
+static int note_extension(void *arg, unsigned int id, const unsigned char *data, unsigned int size)
+{
+	struct hello_limits *limits = arg;
+	uint16_t limit;
+
+	if (id == EXTENSION_RECORD_SIZE_LIMIT && size == 2) {
+		limit = (uint16_t)(data[0] << 8 | data[1]);
+		if (limit >= RECORD_SIZE_LIMIT_MIN)
+			limits->record_size_limit = limit;
+	}
+	if (id == EXTENSION_MAX_FRAGMENT_LENGTH && size == 1 && data[0] >= 1 && data[0] <= 4)
+		limits->max_fragment = (uint16_t)(256 << data[0]);
+	return 0;
+}
+
+/* The extensions behind the fixed part of a ServerHello: session id, cipher, compression */
+static gnutls_datum_t server_hello_extensions(const gnutls_datum_t *message)
+{
+	gnutls_datum_t rest = { NULL, 0 };
+	size_t skip = SERVER_HELLO_FIXED;
+
+	if (message->size <= skip)
+		return rest;
+	skip += (size_t)1 + message->data[skip] + 2 + 1;
+	if (message->size > skip)
+		rest = (gnutls_datum_t){ message->data + skip, message->size - (unsigned int)skip };
+	return rest;
+}
+
+void hello_parse(unsigned int type, const gnutls_datum_t *message, struct hello_limits *ret_limits)
+{
+	struct hello_limits limits = { 0, 0 };
+	gnutls_datum_t extensions = *message;
+	unsigned int flags = 0;
+
+	if (type == GNUTLS_HANDSHAKE_CLIENT_HELLO)
+		flags = GNUTLS_EXT_RAW_FLAG_TLS_CLIENT_HELLO;
+	else if (type == GNUTLS_HANDSHAKE_SERVER_HELLO)
+		extensions = server_hello_extensions(message);
+	if (extensions.size && gnutls_ext_raw_parse(&limits, note_extension, &extensions, flags) < 0)
+		limits = (struct hello_limits){ 0, 0 };
+	*ret_limits = limits;
+}
+
+uint16_t hello_max_payload(const struct hello_limits *limits, uint16_t version)
+{
+	uint16_t limit = limits->max_fragment;
+
+	/* RFC 8449 5: it replaces max_fragment_length; in TLS 1.3 the content type counts. */
+	if (limits->record_size_limit)
+		limit = limits->record_size_limit - (version == TLS_1_3_VERSION ? 1 : 0);
+	return limit < RECORD_PLAINTEXT ? limit : 0;
+}

@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * tlshd-session, the session handler: runs every handshake and keeps what comes
+ * after it.  Started by tlshd with two sockets: 3 to the agent, 4 to the key
+ * holder.  It reads its files, learns its keys, gives everything up, and only
+ * then listens to anybody.
+ */
+#include <endian.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <event2/event.h>
+#include <gnutls/gnutls.h>
+
+#include "channel.h"
+#include "config.h"
+#include "coroutine.h"
+#include "keyclient.h"
+#include "log.h"
+#include "profile.h"
+#include "sandbox.h"
+#include "session.h"
+
+#define AGENT_FD	3
+#define KEYS_FD		4
+#define USER		"tlshd-session"
+
+struct arguments {
+	const char *config;
+	bool to_stderr, verbose, check;
+};
+
+static void usage(FILE *out)
+{
+	fprintf(out, "usage: tlshd-session [-c FILE] [-s] [-v] [-t]\n"
+		"Started by tlshd(8); of use to a person only with -t.\n"
+		"  -c FILE  configuration, default " CONFIG_DEFAULT_PATH "\n"
+		"  -s       log to standard error\n"
+		"  -v       log more\n"
+		"  -t       check the configuration and exit\n");
+}
+
+static int parse_arguments(int argc, char **argv, struct arguments *ret)
+{
+	struct arguments arguments = { .config = CONFIG_DEFAULT_PATH };
+	int option;
+
+	while ((option = getopt(argc, argv, "c:svth")) != -1) {
+		switch (option) {
+		case 'c':
+			arguments.config = optarg;
+			break;
+		case 's':
+			arguments.to_stderr = true;
+			break;
+		case 'v':
+			arguments.verbose = true;
+			break;
+		case 't':
+			arguments.check = true;
+			break;
+		case 'h':
+			usage(stdout);
+			exit(0);
+		default:
+			return -EINVAL;
+		}
+	}
+	if (optind != argc)
+		return -EINVAL;
+	*ret = arguments;
+	return 0;
+}
+
+static void report_to_stderr(const char *mistake)
+{
+	fprintf(stderr, "%s\n", mistake);
+}
+
+static void report_to_log(const char *mistake)
+{
+	log_message(LOG_ERR, "%s", mistake);
+}
+
+static int load(const struct arguments *arguments, struct profiles *ret_profiles)
+{
+	void (*report)(const char *mistake) = arguments->check ? report_to_stderr : report_to_log;
+	struct config *config = NULL;
+	char *error = NULL;
+	int r;
+
+	r = config_load(arguments->config, &config, &error);
+	if (r < 0) {
+		report(error ? error : strerror(-r));
+		free(error);
+		return r;
+	}
+	r = profiles_load(config, report, ret_profiles);
+	config_free(config);
+	return r;
+}
+
+static void agent_closed(void *arg, int error)
+{
+	struct room *room = arg;
+
+	if (error && error != -ECONNRESET)
+		log_message(LOG_ERR, "the agent's channel ended: %s", strerror(-error));
+	event_base_loopbreak(room->base);
+}
+
+static const struct channel_ops agent_ops = {
+	.message = session_message,
+	.closed = agent_closed,
+};
+
+static int enter_sandbox(void)
+{
+	const struct sandbox sandbox = { .user = USER };
+	int r = sandbox_enter(&sandbox);
+
+	if (r < 0)
+		log_message(LOG_ERR, "cannot enter the sandbox of user " USER ": %s", strerror(-r));
+	return r;
+}
+
+static int greet(struct room *room)
+{
+	uint32_t version = htole32(CHANNEL_VERSION);
+
+	return channel_send(room->agent, CHANNEL_HELLO, 0, false, &version, sizeof(version));
+}
+
+/* Everything that needs files or the key holder, then the sandbox, then the agent. */
+static int serve(struct room *room)
+{
+	int r;
+
+	r = keyclient_new(room->base, KEYS_FD, &room->keys);
+	if (r < 0) {
+		log_message(LOG_ERR, "the key holder did not announce its keys: %s", strerror(-r));
+		return r;
+	}
+	r = profiles_attach_keys(room->profiles, room->keys);
+	if (r == 0)
+		r = session_table_new(room);
+	if (r < 0) {
+		log_message(LOG_ERR, "cannot use the profiles: %s", strerror(-r));
+		return r;
+	}
+	r = enter_sandbox();
+	if (r < 0)
+		return r;
+	r = channel_new(room->base, AGENT_FD, &agent_ops, room, &room->agent);
+	if (r == 0)
+		r = greet(room);
+	if (r < 0) {
+		log_message(LOG_ERR, "cannot talk to the agent: %s", strerror(-r));
+		return r;
+	}
+	return event_base_dispatch(room->base) < 0 ? -EIO : 0;
+}
+
+static int run(const struct arguments *arguments)
+{
+	struct profiles profiles = { NULL, 0 };
+	struct room room = { .profiles = &profiles };
+	int r;
+
+	r = load(arguments, &profiles);
+	if (r == 0 && !arguments->check) {
+		room.base = event_base_new();
+		r = room.base ? serve(&room) : -ENOMEM;
+	}
+	session_table_free(room.sessions);
+	channel_free(room.agent);
+	keyclient_free(room.keys);
+	profiles_free(&profiles);
+	coroutine_drain();
+	if (room.base)
+		event_base_free(room.base);
+	libevent_global_shutdown();
+	return r;
+}
+
+int main(int argc, char **argv)
+{
+	struct arguments arguments;
+	int r;
+
+	if (parse_arguments(argc, argv, &arguments) < 0) {
+		usage(stderr);
+		return 2;
+	}
+	signal(SIGPIPE, SIG_IGN);
+	log_open("tlshd-session", arguments.to_stderr, arguments.verbose);
+	if (!arguments.check) {
+		r = sandbox_early(KEYS_FD);
+		if (r < 0) {
+			log_message(LOG_ERR, "cannot protect this process: %s", strerror(-r));
+			return 1;
+		}
+	}
+	return run(&arguments) < 0 ? 1 : 0;
+}

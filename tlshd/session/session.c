@@ -1,0 +1,298 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The table of sessions and the agent's messages.  Whatever the protocol does not
+ * permit ends the session it came for; a malformed header ended the channel.
+ */
+#include <endian.h>
+#include <errno.h>
+#include <glib.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "attr.h"
+#include "channel.h"
+#include "established.h"
+#include "handshake.h"
+#include "log.h"
+#include "narrow.h"
+#include "profile.h"
+#include "session.h"
+
+struct session_table {
+	GHashTable *by_id;		/* &session->id: session */
+	unsigned int handshakes;	/* that run */
+	bool greeted;			/* HELLO came */
+};
+
+int session_table_new(struct room *room)
+{
+	room->sessions = calloc(1, sizeof(*room->sessions));
+	if (!room->sessions)
+		return -ENOMEM;
+	room->sessions->by_id = g_hash_table_new(g_int64_hash, g_int64_equal);
+	return 0;
+}
+
+void session_table_free(struct session_table *table)
+{
+	GHashTableIter iter;
+	gpointer session;
+
+	if (!table)
+		return;
+	for (g_hash_table_iter_init(&iter, table->by_id);
+	     g_hash_table_iter_next(&iter, NULL, &session);
+	     g_hash_table_iter_init(&iter, table->by_id))
+		session_free(session);
+	g_hash_table_destroy(table->by_id);
+	free(table);
+}
+
+static struct session *session_new(struct room *room, uint64_t id)
+{
+	struct session *session = calloc(1, sizeof(*session));
+
+	if (!session)
+		return NULL;
+	session->id = id;
+	session->room = room;
+	session->pending = true;
+	room->sessions->handshakes++;
+	g_hash_table_insert(room->sessions->by_id, &session->id, session);
+	return session;
+}
+
+void session_free(struct session *session)
+{
+	struct session_table *table = session->room->sessions;
+
+	if (session->handshake)
+		handshake_abort(session->handshake);
+	table->handshakes -= session->pending;
+	g_hash_table_remove(table->by_id, &session->id);
+	established_forget(session);
+	explicit_bzero(session, sizeof(*session));
+	free(session);
+}
+
+int session_send(struct session *session, uint16_t type, const void *payload, size_t length)
+{
+	return channel_send(session->room->agent, type, session->id, type == CHANNEL_BYTES,
+			    payload, length);
+}
+
+static struct channel_keys keys_header(const struct session *session,
+				       enum session_direction direction, size_t info_length)
+{
+	bool tx = direction == SESSION_TX;
+
+	return (struct channel_keys){
+		.direction = tx ? CHANNEL_KEYS_TX : CHANNEL_KEYS_RX,
+		.max_payload = htole16(tx ? session->max_payload : 0),
+		.crypto_info_len = htole32((uint32_t)info_length),
+	};
+}
+
+int session_send_keys(struct session *session, enum session_direction direction,
+		      const union keyinfo *info, size_t info_length)
+{
+	struct channel_keys header = keys_header(session, direction, info_length);
+
+	return channel_send2(session->room->agent, CHANNEL_KEYS, session->id, false,
+			     &header, sizeof(header), info, info_length);
+}
+
+int session_send_record(struct session *session, uint8_t type, const uint8_t *payload,
+			size_t length, const union keyinfo *info, size_t info_length)
+{
+	struct channel_keys header;
+	uint8_t head[3 + SESSION_MAX_RECORD];
+	uint8_t tail[sizeof(header) + sizeof(*info)];
+	size_t tail_length = 0;
+	int r;
+
+	if (length > SESSION_MAX_RECORD || length == 0)
+		return -EMSGSIZE;
+	head[0] = type;
+	head[1] = (uint8_t)length;
+	head[2] = (uint8_t)(length >> 8);
+	memcpy(head + 3, payload, length);
+	if (info) {
+		header = keys_header(session, SESSION_TX, info_length);
+		memcpy(tail, &header, sizeof(header));
+		memcpy(tail + sizeof(header), info, info_length);
+		tail_length = sizeof(header) + info_length;
+	}
+	r = channel_send2(session->room->agent, CHANNEL_RECORD, session->id, false,
+			  head, 3 + length, tail, tail_length);
+	explicit_bzero(tail, sizeof(tail));
+	return r;
+}
+
+void session_fail(struct session *session, const struct failure *failure)
+{
+	struct attr_builder fail = { 0 };
+	int r;
+
+	log_message(LOG_DEBUG, "session %llu: %s", (unsigned long long)session->id, failure->words);
+	attr_put_u32(&fail, CHANNEL_A_STATUS, (uint32_t)failure->error);
+	if (failure->verify)
+		attr_put_u32(&fail, CHANNEL_A_VERIFY_STATUS, failure->verify);
+	if (failure->alert != ALERT_NONE)
+		attr_put_u32(&fail, CHANNEL_A_ALERT_SENT, (uint32_t)failure->alert);
+	if (failure->alert_received != ALERT_NONE)
+		attr_put_u32(&fail, CHANNEL_A_ALERT_RECEIVED, (uint32_t)failure->alert_received);
+	if (failure->words[0])
+		attr_put_string(&fail, CHANNEL_A_ERROR, failure->words);
+	r = attr_builder_error(&fail);
+	if (r == 0)
+		r = session_send(session, CHANNEL_FAIL, fail.data, fail.length);
+	attr_builder_free(&fail);
+	/* -EPIPE: the agent is gone, and with it everybody who could be told */
+	if (r < 0 && r != -EPIPE)
+		log_message(LOG_ERR, "session %llu: cannot tell the agent of a failure: %s",
+			    (unsigned long long)session->id, strerror(-r));
+	session_free(session);
+}
+
+void session_established(struct session *session)
+{
+	session->room->sessions->handshakes--;
+	session->pending = false;
+	established_start(session);
+}
+
+static void protocol_error(struct session *session, const char *what)
+{
+	struct failure failure;
+
+	log_message(LOG_ERR, "session %llu: the agent broke the protocol: %s",
+		    (unsigned long long)session->id, what);
+	failure_init(&failure);
+	failure_set(&failure, EPROTO, ALERT_NONE,
+		    "The agent broke the protocol of the session channel: %s.", what);
+	session_fail(session, &failure);
+}
+
+/* A session that never came to be: its FAIL. */
+static void refuse_open(struct room *room, uint64_t id, int error, const char *words)
+{
+	struct failure failure;
+	struct session *session = session_new(room, id);
+
+	if (!session)
+		return;
+	failure_init(&failure);
+	failure_set(&failure, error, ALERT_NONE, "%s", words);
+	session_fail(session, &failure);
+}
+
+static int start(struct session *session, const struct attr_table *options,
+		 struct failure *failure)
+{
+	struct parameters parameters;
+	int r;
+
+	r = narrow_parameters(session->profile, options, &parameters, failure);
+	if (r < 0)
+		return r;
+	r = handshake_start(session, &parameters);
+	explicit_bzero(&parameters, sizeof(parameters));
+	if (r < 0)
+		failure_set(failure, -r, ALERT_NONE, "There is not enough memory for a handshake.");
+	return r;
+}
+
+static void handle_open(struct room *room, const struct channel_message *msg)
+{
+	struct attr_table options;
+	struct failure failure;
+	struct session *session;
+	char *name = NULL;
+
+	if (attr_parse(CHANNEL_OPEN, msg->payload, msg->length, &options) < 0) {
+		refuse_open(room, msg->session, EPROTO, "The agent sent a malformed OPEN.");
+		return;
+	}
+	if (room->sessions->handshakes >= SESSION_MAX_HANDSHAKES ||
+	    g_hash_table_size(room->sessions->by_id) >= CHANNEL_MAX_SESSIONS) {
+		refuse_open(room, msg->session, ENOBUFS, "Too many handshakes are pending.");
+		return;
+	}
+	session = session_new(room, msg->session);
+	if (!session)
+		return;
+	failure_init(&failure);
+	if (attr_string(&options, CHANNEL_A_PROFILE, &name) == 0)
+		session->profile = profiles_find(room->profiles, name);
+	if (!session->profile)
+		failure_set(&failure, ENOENT, ALERT_NONE, "There is no profile \"%s\".",
+			    name ? name : "");
+	free(name);
+	if (!session->profile || start(session, &options, &failure) < 0)
+		session_fail(session, &failure);
+}
+
+static void handle_message(struct session *session, const struct channel_message *msg)
+{
+	switch (msg->type) {
+	case CHANNEL_BYTES:
+		if (handshake_bytes(session->handshake, msg->payload, msg->length) < 0)
+			protocol_error(session, "bytes that nobody asked for");
+		break;
+	case CHANNEL_RECORD:
+		if (msg->length < 1 || msg->length > 1 + TLS_HANDOFF_MAX_RECORD)
+			protocol_error(session, "a record of impossible length");
+		else
+			established_record(session, msg->payload[0], msg->payload + 1,
+					   msg->length - 1);
+		break;
+	case CHANNEL_REKEY:
+		established_rekey(session);
+		break;
+	case CHANNEL_CLOSE:
+		session_free(session);
+		break;
+	default:
+		protocol_error(session, "a message that does not belong here");
+	}
+}
+
+static int handle_hello(struct room *room, const struct channel_message *msg)
+{
+	uint32_t version;
+
+	if (room->sessions->greeted || msg->session || msg->length != sizeof(version))
+		return -EPROTO;
+	memcpy(&version, msg->payload, sizeof(version));
+	if (le32toh(version) != CHANNEL_VERSION)
+		return -EPROTO;
+	room->sessions->greeted = true;
+	return 0;
+}
+
+int session_message(void *arg, const struct channel_message *msg)
+{
+	struct room *room = arg;
+	enum channel_state state = CHANNEL_STATE_NONE;
+	struct session *session;
+
+	if (msg->type == CHANNEL_HELLO)
+		return handle_hello(room, msg);
+	if (!room->sessions->greeted || msg->session == 0)
+		return -EPROTO;
+	session = g_hash_table_lookup(room->sessions->by_id, &msg->session);
+	if (session)
+		state = session->handshake ? CHANNEL_STATE_HANDSHAKE : CHANNEL_STATE_ESTABLISHED;
+	if (!channel_permitted(CHANNEL_TO_SESSION, state, msg->type)) {
+		/* without a session, it crossed our FAIL on the way */
+		if (session)
+			protocol_error(session, "a message that this state does not permit");
+		return 0;
+	}
+	if (session)
+		handle_message(session, msg);
+	else if (msg->type == CHANNEL_OPEN)
+		handle_open(room, msg);
+	return 0;
+}

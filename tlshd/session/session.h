@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * One connection of the agent's: its table, its messages in and out, its life.
+ * What is kept after the handshake is small on purpose: there are thousands.
+ */
+#ifndef TLSHD_SESSION_SESSION_H
+#define TLSHD_SESSION_SESSION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <event2/event.h>
+
+#include "failure.h"
+#include "keyinfo.h"
+#include "protocol.h"
+#include "secrets.h"
+
+struct channel;
+struct handshake;
+struct keyclient;
+struct profile;
+struct profiles;
+
+#define SESSION_MAX_HANDSHAKES	8192	/* that run at the same time */
+#define SESSION_MAX_RECORD	64	/* bytes of a record of ours: alert or KeyUpdate */
+
+/* Direction of traffic secrets, seen from the host */
+enum session_direction {
+	SESSION_TX,
+	SESSION_RX,
+	SESSION_DIRECTIONS,
+};
+
+/* The room: what every session refers to.  Lives in main(). */
+struct room {
+	struct event_base *base;
+	struct channel *agent;
+	struct keyclient *keys;
+	struct profiles *profiles;
+	struct session_table *sessions;
+};
+
+/* A handshake message that came in more than one record so far */
+struct fragment {
+	size_t length;			/* bytes that are there */
+	size_t size;			/* bytes of the whole message, header included */
+	uint8_t data[];
+};
+
+struct session {
+	uint64_t id;
+	struct room *room;
+	const struct profile *profile;
+	struct handshake *handshake;	/* while it runs, else NULL */
+	bool pending;			/* counts as a running handshake */
+
+	/* below: valid once established */
+	struct fragment *fragment;	/* or NULL */
+	uint64_t rekey_due;		/* CLOCK_BOOTTIME seconds; 0 never */
+	uint64_t update_window;		/* CLOCK_BOOTTIME milliseconds: start of the count below */
+	uint16_t version;		/* TLS_1_x_VERSION */
+	uint16_t cipher;		/* TLS_CIPHER_* */
+	uint16_t max_payload;		/* as in struct channel_keys */
+	uint8_t role;
+	uint8_t updates;		/* KeyUpdates received, see established.c */
+	uint8_t secret[SESSION_DIRECTIONS][SECRETS_MAX];	/* TLS 1.3 traffic secrets */
+};
+
+int session_table_new(struct room *room);
+/* Ends every session; handshakes unwind. */
+void session_table_free(struct session_table *table);
+
+/* The agent's channel: a struct channel_ops message handler over struct room. */
+struct channel_message;
+int session_message(void *room, const struct channel_message *msg);
+
+/* Sends one message of the session.  -errno if it cannot be queued. */
+int session_send(struct session *session, uint16_t type, const void *payload, size_t length)
+	__attribute__((warn_unused_result));
+
+/* KEYS for one direction.  0 or -errno. */
+int session_send_keys(struct session *session, enum session_direction direction,
+		      const union keyinfo *info, size_t info_length) __attribute__((warn_unused_result));
+
+/* A record for the peer; with @info, the TX keys that follow it.  0 or -errno. */
+int session_send_record(struct session *session, uint8_t type, const uint8_t *payload,
+			size_t length, const union keyinfo *info, size_t info_length)
+	__attribute__((warn_unused_result));
+
+/* FAIL with all of @failure, then the session is gone. */
+void session_fail(struct session *session, const struct failure *failure);
+
+/* The handshake ended well: from now on records come. */
+void session_established(struct session *session);
+
+/* Forgets the session without a word. */
+void session_free(struct session *session);
+
+#endif /* TLSHD_SESSION_SESSION_H */
