@@ -1,0 +1,499 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What the selftests share; lib.h says what each function promises.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <netlink/genl/ctrl.h>
+#include <netlink/genl/genl.h>
+#include <netlink/netlink.h>
+
+#include "lib.h"
+
+int net_enter(void)
+{
+	struct ifreq ifr = { .ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING };
+	int fd, err = 0;
+
+	if (unshare(CLONE_NEWNET))
+		return -errno;
+	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	if (ioctl(fd, SIOCSIFFLAGS, &ifr))
+		err = -errno;
+	close(fd);
+	return err;
+}
+
+int tcp_pair(int family, int *ret_app, int *ret_peer)
+{
+	struct sockaddr_in6 sin6 = { .sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT };
+	struct sockaddr_in sin = { .sin_family = AF_INET,
+				   .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr *addr = family == AF_INET6 ? (void *)&sin6 : (void *)&sin;
+	socklen_t length = family == AF_INET6 ? sizeof(sin6) : sizeof(sin);
+	int listener, app, peer, one = 1, err = 0;
+
+	listener = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	app = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	peer = -1;
+	if (listener < 0 || app < 0 || bind(listener, addr, length) || listen(listener, 1) ||
+	    getsockname(listener, addr, &length) || connect(app, addr, length) ||
+	    (peer = accept4(listener, NULL, NULL, SOCK_CLOEXEC)) < 0)
+		err = -errno;
+	close(listener);
+	if (err) {
+		close(app);
+		return err;
+	}
+	setsockopt(app, SOL_TCP, TCP_NODELAY, &one, sizeof(one));
+	setsockopt(peer, SOL_TCP, TCP_NODELAY, &one, sizeof(one));
+	*ret_app = app;
+	*ret_peer = peer;
+	return 0;
+}
+
+int set_nonblock(int fd, bool on)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	return fcntl(fd, F_SETFL, on ? flags | O_NONBLOCK : flags & ~O_NONBLOCK) ? -errno : 0;
+}
+
+short wait_for(int fd, short events)
+{
+	struct pollfd pfd = { .fd = fd, .events = events };
+
+	return poll(&pfd, 1, TEST_DEADLINE_MS) == 1 ? pfd.revents : 0;
+}
+
+struct agent {
+	struct nl_sock *sk;
+	int family;
+	struct accepted *accepted;
+	int *attach_fd;
+	bool answered;		/* the request's ACK or error came */
+	int error;
+};
+
+static void copy_string(char *to, size_t size, struct nlattr *attr)
+{
+	if (attr)
+		nla_strlcpy(to, attr, size);
+}
+
+static int on_message(struct nl_msg *msg, void *arg)
+{
+	struct nlattr *attrs[TLS_HANDOFF_A_SESSION_MAX + 1];
+	struct genlmsghdr *header = genlmsg_hdr(nlmsg_hdr(msg));
+	struct agent *agent = arg;
+	struct accepted *a = agent->accepted;
+
+	if (genlmsg_parse(nlmsg_hdr(msg), 0, attrs, TLS_HANDOFF_A_SESSION_MAX, NULL))
+		return NL_SKIP;
+	if (header->cmd == TLS_HANDOFF_CMD_ATTACH && agent->attach_fd)
+		*agent->attach_fd = nla_get_s32(attrs[TLS_HANDOFF_A_SESSION_SESSION_FD]);
+	if (header->cmd != TLS_HANDOFF_CMD_ACCEPT || !a)
+		return NL_OK;
+	a->id = nla_get_u64(attrs[TLS_HANDOFF_A_SESSION_ID]);
+	a->fd = nla_get_s32(attrs[TLS_HANDOFF_A_SESSION_SESSION_FD]);
+	a->role = nla_get_u32(attrs[TLS_HANDOFF_A_SESSION_ROLE]);
+	a->uid = nla_get_u32(attrs[TLS_HANDOFF_A_SESSION_UID]);
+	a->gid = nla_get_u32(attrs[TLS_HANDOFF_A_SESSION_GID]);
+	a->pid = nla_get_u32(attrs[TLS_HANDOFF_A_SESSION_PID]);
+	a->timeout = nla_get_u32(attrs[TLS_HANDOFF_A_SESSION_TIMEOUT]);
+	copy_string(a->profile, sizeof(a->profile), attrs[TLS_HANDOFF_A_SESSION_PROFILE]);
+	copy_string(a->peer_name, sizeof(a->peer_name), attrs[TLS_HANDOFF_A_SESSION_PEER_NAME]);
+	copy_string(a->psk_identity, sizeof(a->psk_identity),
+		    attrs[TLS_HANDOFF_A_SESSION_PSK_IDENTITY]);
+	copy_string(a->cgroup, sizeof(a->cgroup), attrs[TLS_HANDOFF_A_SESSION_CGROUP]);
+	if (attrs[TLS_HANDOFF_A_SESSION_AUTH])
+		a->auth = nla_get_u32(attrs[TLS_HANDOFF_A_SESSION_AUTH]);
+	if (attrs[TLS_HANDOFF_A_SESSION_CLIENT_CERT])
+		a->client_cert = nla_get_u32(attrs[TLS_HANDOFF_A_SESSION_CLIENT_CERT]);
+	if (attrs[TLS_HANDOFF_A_SESSION_RESUME])
+		a->resume = nla_get_u32(attrs[TLS_HANDOFF_A_SESSION_RESUME]);
+	if (attrs[TLS_HANDOFF_A_SESSION_MIN_VERSION])
+		a->min_version = nla_get_u16(attrs[TLS_HANDOFF_A_SESSION_MIN_VERSION]);
+	if (attrs[TLS_HANDOFF_A_SESSION_MAX_VERSION])
+		a->max_version = nla_get_u16(attrs[TLS_HANDOFF_A_SESSION_MAX_VERSION]);
+	if (attrs[TLS_HANDOFF_A_SESSION_ALPN]) {
+		a->alpn_len = nla_len(attrs[TLS_HANDOFF_A_SESSION_ALPN]);
+		memcpy(a->alpn, nla_data(attrs[TLS_HANDOFF_A_SESSION_ALPN]), a->alpn_len);
+	}
+	if (attrs[TLS_HANDOFF_A_SESSION_CIPHERS]) {
+		a->cipher_count = nla_len(attrs[TLS_HANDOFF_A_SESSION_CIPHERS]) / 2;
+		memcpy(a->ciphers, nla_data(attrs[TLS_HANDOFF_A_SESSION_CIPHERS]),
+		       a->cipher_count * 2);
+	}
+	return NL_OK;
+}
+
+static struct nl_msg *agent_message(struct agent *agent, int command)
+{
+	struct nl_msg *msg = nlmsg_alloc();
+
+	if (msg)
+		genlmsg_put(msg, NL_AUTO_PORT, NL_AUTO_SEQ, agent->family, 0,
+			    NLM_F_REQUEST | NLM_F_ACK, command, TLS_HANDOFF_FAMILY_VERSION);
+	return msg;
+}
+
+/* READY may come in between, so the answer need not be the next message */
+static int agent_send(struct agent *agent, struct nl_msg *msg)
+{
+	int ret;
+
+	agent->answered = false;
+	agent->error = 0;
+	ret = nl_send_auto(agent->sk, msg);
+	nlmsg_free(msg);
+	if (ret < 0)
+		return -EIO;
+	while (!agent->answered) {
+		ret = nl_recvmsgs_default(agent->sk);
+		if (ret < 0 && !agent->answered)
+			return -EIO;
+	}
+	return agent->error;
+}
+
+static int on_ack(struct nl_msg *msg, void *arg)
+{
+	((struct agent *)arg)->answered = true;
+	return NL_STOP;
+}
+
+static int on_error(struct sockaddr_nl *from, struct nlmsgerr *error, void *arg)
+{
+	struct agent *agent = arg;
+
+	agent->answered = true;
+	agent->error = error->error;
+	return NL_STOP;
+}
+
+static int ignore_sequence(struct nl_msg *msg, void *arg)
+{
+	return NL_OK;	/* READY comes unasked */
+}
+
+int agent_open(struct agent **ret_agent)
+{
+	struct agent *agent = calloc(1, sizeof(*agent));
+	int err;
+
+	if (!agent)
+		return -ENOMEM;
+	agent->sk = nl_socket_alloc();
+	if (!agent->sk || genl_connect(agent->sk)) {
+		agent_close(agent);
+		return -EIO;
+	}
+	agent->family = genl_ctrl_resolve(agent->sk, TLS_HANDOFF_FAMILY_NAME);
+	if (agent->family < 0) {
+		agent_close(agent);
+		return -ENOENT;
+	}
+	nl_socket_modify_cb(agent->sk, NL_CB_SEQ_CHECK, NL_CB_CUSTOM, ignore_sequence, NULL);
+	nl_socket_modify_cb(agent->sk, NL_CB_ACK, NL_CB_CUSTOM, on_ack, agent);
+	nl_socket_modify_err_cb(agent->sk, NL_CB_CUSTOM, on_error, agent);
+	nl_socket_modify_cb(agent->sk, NL_CB_VALID, NL_CB_CUSTOM, on_message, agent);
+	err = agent_send(agent, agent_message(agent, TLS_HANDOFF_CMD_REGISTER));
+	if (err) {
+		agent_close(agent);
+		return err;
+	}
+	*ret_agent = agent;
+	return 0;
+}
+
+void agent_close(struct agent *agent)
+{
+	if (!agent)
+		return;
+	nl_socket_free(agent->sk);
+	free(agent);
+}
+
+int agent_port(struct agent *agent)
+{
+	return nl_socket_get_fd(agent->sk);
+}
+
+int agent_accept(struct agent *agent, struct accepted *ret_accepted)
+{
+	struct accepted accepted = { .fd = -1 };
+	int err;
+
+	agent->accepted = &accepted;
+	err = agent_send(agent, agent_message(agent, TLS_HANDOFF_CMD_ACCEPT));
+	agent->accepted = NULL;
+	if (!err)
+		*ret_accepted = accepted;
+	return err;
+}
+
+int agent_done(struct agent *agent, const struct done *done)
+{
+	struct nl_msg *msg = agent_message(agent, TLS_HANDOFF_CMD_DONE);
+
+	nla_put_u64(msg, TLS_HANDOFF_A_SESSION_ID, done->id);
+	nla_put_u32(msg, TLS_HANDOFF_A_SESSION_STATUS, done->status);
+	if (done->version)
+		nla_put_u16(msg, TLS_HANDOFF_A_SESSION_VERSION, done->version);
+	if (done->cipher)
+		nla_put_u16(msg, TLS_HANDOFF_A_SESSION_CIPHER, done->cipher);
+	nla_put_u32(msg, TLS_HANDOFF_A_SESSION_AUTH, done->auth);
+	if (done->verify_status)
+		nla_put_u32(msg, TLS_HANDOFF_A_SESSION_VERIFY_STATUS, done->verify_status);
+	if (done->alpn)
+		nla_put(msg, TLS_HANDOFF_A_SESSION_ALPN, strlen(done->alpn), done->alpn);
+	if (done->peer_identity)
+		nla_put_string(msg, TLS_HANDOFF_A_SESSION_PEER_IDENTITY, done->peer_identity);
+	if (done->server_name)
+		nla_put_string(msg, TLS_HANDOFF_A_SESSION_SERVER_NAME, done->server_name);
+	if (done->error)
+		nla_put_string(msg, TLS_HANDOFF_A_SESSION_ERROR, done->error);
+	if (done->peer_cert)
+		nla_put(msg, TLS_HANDOFF_A_SESSION_PEER_CERT, done->peer_cert_len, done->peer_cert);
+	if (done->truncation_eof)
+		nla_put_flag(msg, TLS_HANDOFF_A_SESSION_TRUNCATION_EOF);
+	if (done->alert_sent)
+		nla_put_s32(msg, TLS_HANDOFF_A_SESSION_ALERT_SENT, done->alert_sent);
+	return agent_send(agent, msg);
+}
+
+int agent_attach(struct agent *agent, uint64_t id, int *ret_fd)
+{
+	struct nl_msg *msg = agent_message(agent, TLS_HANDOFF_CMD_ATTACH);
+	int fd = -1, err;
+
+	nla_put_u64(msg, TLS_HANDOFF_A_SESSION_ID, id);
+	agent->attach_fd = &fd;
+	err = agent_send(agent, msg);
+	agent->attach_fd = NULL;
+	if (!err)
+		*ret_fd = fd;
+	return err;
+}
+
+int agent_raw(struct agent *agent, int command, const void *attrs, size_t length)
+{
+	struct nl_msg *msg = agent_message(agent, command);
+
+	if (length)
+		nlmsg_append(msg, (void *)attrs, length, NLMSG_ALIGNTO);
+	return agent_send(agent, msg);
+}
+
+void keys_fill(struct keys *keys, uint16_t version, uint16_t cipher, int direction,
+	       unsigned int generation)
+{
+	size_t sequence = 8;
+
+	memset(keys, 0, sizeof(*keys));
+	switch (cipher) {
+	case TLS_CIPHER_AES_GCM_256:
+		keys->length = sizeof(keys->gcm256);
+		break;
+	case TLS_CIPHER_CHACHA20_POLY1305:
+		keys->length = sizeof(keys->chacha);
+		break;
+	case TLS_CIPHER_AES_CCM_128:
+		keys->length = sizeof(keys->ccm);
+		break;
+	default:
+		keys->length = sizeof(keys->gcm128);
+		break;
+	}
+	/* The same bytes on both sides; the sequence number at the end starts at 0 */
+	memset((char *)keys + sizeof(keys->info), 'a' + direction + 2 * (generation % 10),
+	       keys->length - sizeof(keys->info) - sequence);
+	keys->info.version = version;
+	keys->info.cipher_type = cipher;
+}
+
+int keys_install(int fd, const struct keys *tx, const struct keys *rx)
+{
+	if (tx && setsockopt(fd, SOL_TLS, TLS_TX, tx, tx->length))
+		return -errno;
+	if (rx && setsockopt(fd, SOL_TLS, TLS_RX, rx, rx->length))
+		return -errno;
+	return 0;
+}
+
+int peer_tls(int fd, uint16_t version, uint16_t cipher)
+{
+	struct keys tx, rx;
+
+	keys_fill(&tx, version, cipher, 1, 0);
+	keys_fill(&rx, version, cipher, 0, 0);
+	if (setsockopt(fd, SOL_TCP, TCP_ULP, "tls", 4))
+		return -errno;
+	return keys_install(fd, &tx, &rx);
+}
+
+ssize_t send_record(int fd, uint8_t type, const void *data, size_t length)
+{
+	char control[CMSG_SPACE(1)] = {};
+	struct iovec iov = { .iov_base = (void *)data, .iov_len = length };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control,
+			      .msg_controllen = sizeof(control) };
+	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
+	ssize_t ret;
+
+	cmsg->cmsg_level = SOL_TLS;
+	cmsg->cmsg_type = TLS_SET_RECORD_TYPE;
+	cmsg->cmsg_len = CMSG_LEN(1);
+	*CMSG_DATA(cmsg) = type;
+	ret = sendmsg(fd, &msg, MSG_NOSIGNAL);
+	return ret < 0 ? -errno : ret;
+}
+
+ssize_t recv_record(int fd, uint8_t *ret_type, void *data, size_t size, int flags)
+{
+	char control[CMSG_SPACE(1)] = {};
+	struct iovec iov = { .iov_base = data, .iov_len = size };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control,
+			      .msg_controllen = sizeof(control) };
+	struct cmsghdr *cmsg;
+	ssize_t ret;
+
+	ret = recvmsg(fd, &msg, flags);
+	if (ret < 0)
+		return -errno;
+	cmsg = CMSG_FIRSTHDR(&msg);
+	if (cmsg && cmsg->cmsg_level == SOL_TLS && cmsg->cmsg_type == TLS_GET_RECORD_TYPE)
+		*ret_type = *CMSG_DATA(cmsg);
+	return ret;
+}
+
+int send_alert(int fd, uint8_t level, uint8_t description)
+{
+	uint8_t alert[2] = { level, description };
+	ssize_t ret = send_record(fd, RECORD_ALERT, alert, sizeof(alert));
+
+	return ret < 0 ? ret : 0;
+}
+
+long long stat_read(const char *name)
+{
+	char line[128], key[64];
+	long long value, found = -1;
+	FILE *file = fopen("/proc/net/tls_handoff_stat", "re");
+
+	if (!file)
+		return -1;
+	while (fgets(line, sizeof(line), file))
+		if (sscanf(line, "%63s %lld", key, &value) == 2 && !strcmp(key, name))
+			found = value;
+	fclose(file);
+	return found;
+}
+
+int pair_start(struct pair *pair, int family)
+{
+	uint32_t role = TLS_HANDOFF_CLIENT;
+	struct accepted accepted;
+	int err;
+
+	pair->app = pair->peer = pair->session = -1;
+	err = agent_open(&pair->agent);
+	if (err)
+		return err;
+	err = tcp_pair(family, &pair->app, &pair->peer);
+	if (err)
+		return err;
+	if (setsockopt(pair->app, SOL_TCP, TCP_ULP, TLS_HANDOFF_ULP, strlen(TLS_HANDOFF_ULP)) ||
+	    setsockopt(pair->app, SOL_TLS_HANDOFF, TLS_HANDOFF_PEER_NAME, "peer.test", 9) ||
+	    set_nonblock(pair->app, true))
+		return -errno;
+	if (!setsockopt(pair->app, SOL_TLS_HANDOFF, TLS_HANDOFF_START, &role, sizeof(role)) ||
+	    errno != EINPROGRESS)
+		return -EPROTO;
+	set_nonblock(pair->app, false);
+	err = agent_accept(pair->agent, &accepted);
+	if (err)
+		return err;
+	pair->session = accepted.fd;
+	pair->id = accepted.id;
+	return 0;
+}
+
+int pair_finish(struct pair *pair, const struct done *done)
+{
+	struct done plain = { .id = pair->id, .version = pair->version, .cipher = pair->cipher,
+			      .auth = TLS_HANDOFF_AUTH_X509 };
+	struct keys tx, rx;
+	int err;
+
+	keys_fill(&tx, pair->version, pair->cipher, 0, 0);
+	keys_fill(&rx, pair->version, pair->cipher, 1, 0);
+	err = keys_install(pair->session, &tx, &rx);
+	if (!err)
+		err = agent_done(pair->agent, done ? done : &plain);
+	if (!err)
+		err = peer_tls(pair->peer, pair->version, pair->cipher);
+	return err;
+}
+
+int pair_open(struct pair *pair, int family, uint16_t version, uint16_t cipher)
+{
+	int err;
+
+	err = pair_start(pair, family);
+	if (err)
+		return err;
+	pair->version = version;
+	pair->cipher = cipher;
+	return pair_finish(pair, NULL);
+}
+
+void pair_close(struct pair *pair)
+{
+	if (pair->app >= 0)
+		close(pair->app);
+	if (pair->peer >= 0)
+		close(pair->peer);
+	if (pair->session >= 0)
+		close(pair->session);
+	agent_close(pair->agent);
+	pair->agent = NULL;
+	pair->app = pair->peer = pair->session = -1;
+}
+
+struct tls_handoff_info get_info(int fd)
+{
+	struct tls_handoff_info info = {};
+	socklen_t length = sizeof(info);
+
+	getsockopt(fd, SOL_TLS_HANDOFF, TLS_HANDOFF_INFO, &info, &length);
+	return info;
+}
+
+const char *get_error(int fd)
+{
+	static char words[TLS_HANDOFF_MAX_ERROR + 1];
+	socklen_t length = sizeof(words) - 1;
+
+	if (getsockopt(fd, SOL_TLS_HANDOFF, TLS_HANDOFF_ERROR, words, &length))
+		length = 0;
+	words[length] = 0;
+	return words;
+}
