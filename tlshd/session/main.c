@@ -151,10 +151,10 @@ static int serve(struct room *room)
 		log_message(LOG_ERR, "cannot use the profiles: %s", strerror(-r));
 		return r;
 	}
-	r = enter_sandbox();
-	if (r < 0)
-		return r;
+	/* Nothing is read before the event loop runs, and that is inside the sandbox */
 	r = channel_new(room->base, AGENT_FD, &agent_ops, room, &room->agent);
+	if (r == 0)
+		r = enter_sandbox();
 	if (r == 0)
 		r = greet(room);
 	if (r < 0) {
