@@ -24,24 +24,23 @@ need_disk() {
 		die "$1 has $have GiB free and $2 GiB are needed; make room or point TLS_HANDOFF_CACHE at another disk."
 }
 
-# need_program PROGRAM PACKAGE...: installs what a bare Debian machine lacks.
+# need_program PROGRAM PACKAGE: installs what a bare Debian machine lacks.
 need_program() {
-	local program=$1
-	shift
-	command -v "$program" >/dev/null 2>&1 && return 0
-	need_root "installing $*"
+	command -v "$1" >/dev/null 2>&1 || need_newest "$2"
+}
+
+need_newest() {
+	need_root "installing $1"
 	command -v apt-get >/dev/null 2>&1 ||
-		die "$program is missing and there is no apt-get to install it with; this needs a Debian machine."
-	say "installing $* on this machine"
-	if ! apt_install "$@"; then
-		apt-get -qq update >&2 && apt_install "$@" ||
-			die "apt-get could not install $*; check the machine's apt sources and network."
-	fi
+		die "$1 is needed and there is no apt-get to install it with; use a Debian machine."
+	say "installing $1 on this machine"
+	apt_install "$1" || { apt-get -qq update >&2 && apt_install "$1"; } ||
+		die "apt-get could not install $1; check the machine's apt sources and network."
 }
 
 apt_install() {
 	DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends \
-		install "$@" >&2
+		install "$1" >&2
 }
 
 # with_lock FILE COMMAND...: one builder, the others wait and find it done.
