@@ -22,11 +22,11 @@
 #include "policy.h"
 #include "session.h"
 
-#define AGENT_ACCEPT_BATCH	64	/* handshakes per turn of the event loop */
-#define AGENT_MAX_FDS		1048576
-#define AGENT_BACKOFF_MIN_MS	100	/* between starts that fail; doubled each time */
-#define AGENT_BACKOFF_MAX_MS	10000
-#define AGENT_STABLE_USEC	10000000	/* a generation that lived so long is started anew at once */
+#define AGENT_ACCEPT_BATCH   64 /* handshakes per turn of the event loop */
+#define AGENT_MAX_FDS	     1048576
+#define AGENT_BACKOFF_MIN_MS 100 /* between starts that fail; doubled each time */
+#define AGENT_BACKOFF_MAX_MS 10000
+#define AGENT_STABLE_USEC    10000000 /* a generation that lived so long is started anew at once */
 
 enum { SIGNAL_TERM, SIGNAL_INT, SIGNAL_HUP, SIGNALS };
 
@@ -35,17 +35,17 @@ struct agent {
 	struct event_base *base;
 	struct netlink *netlink;
 	struct sessions *sessions;
-	GPtrArray *generations;		/* all of them, for the agent's end */
-	struct generation *current;	/* gets new handshakes; NULL: none is there */
-	struct generation *candidate;	/* is being started */
+	GPtrArray *generations;	      /* all of them, for the agent's end */
+	struct generation *current;   /* gets new handshakes; NULL: none is there */
+	struct generation *candidate; /* is being started */
 	bool registered;
-	unsigned int failures;		/* starts in a row that did not come to HELLO or died soon */
-	uint64_t ready_since;		/* of current, microseconds */
-	char reason[200];		/* of the last failure */
+	unsigned int failures; /* starts in a row that did not come to HELLO or died soon */
+	uint64_t ready_since;  /* of current, microseconds */
+	char reason[200];      /* of the last failure */
 	struct event *restart;
 	struct event *accept;
 	struct event *signals[SIGNALS];
-	int status;			/* exit status */
+	int status; /* exit status */
 };
 
 static const struct generation_ops generation_ops;
@@ -149,7 +149,8 @@ static void on_ready(void *arg, struct generation *generation)
 		ret = netlink_register(agent->netlink);
 		if (ret < 0) {
 			log_message(LOG_ERR, "cannot register with tls_handoff.ko: %s%s",
-				    strerror(-ret), ret == -EPERM ? " (CAP_NET_ADMIN is needed)" : "");
+				    strerror(-ret),
+				    ret == -EPERM ? " (CAP_NET_ADMIN is needed)" : "");
 			stop(agent, AGENT_EXIT_FAILED);
 			return;
 		}
@@ -172,7 +173,8 @@ static void on_candidate_failed(struct agent *agent, const char *words)
 {
 	agent->candidate = NULL;
 	if (agent->current) {
-		log_message(LOG_ERR, "the new configuration is not used, the old one stays: %s", words);
+		log_message(LOG_ERR, "the new configuration is not used, the old one stays: %s",
+			    words);
 		sd_notify(0, "READY=1");
 	} else if (!agent->registered) {
 		log_message(LOG_ERR, "%s", words);

@@ -8,9 +8,9 @@
 #include "generation.h"
 
 /* Exit statuses of tlshd(8) */
-#define AGENT_EXIT_FAILED	1
-#define AGENT_EXIT_USAGE	2
-#define AGENT_EXIT_NO_MODULE	4
+#define AGENT_EXIT_FAILED    1
+#define AGENT_EXIT_USAGE     2
+#define AGENT_EXIT_NO_MODULE 4
 
 /* Runs until SIGTERM or SIGINT.  The exit status. */
 int agent_run(const struct generation_settings *settings);

@@ -16,8 +16,8 @@
 #include "children.h"
 #include "log.h"
 
-#define CHILD_LOG_LINE	2048	/* bytes; longer lines are cut in parts */
-#define CHILD_LOG_READS	16	/* per event */
+#define CHILD_LOG_LINE	2048 /* bytes; longer lines are cut in parts */
+#define CHILD_LOG_READS 16   /* per event */
 
 static const char *libexec_folder(void)
 {
@@ -27,8 +27,8 @@ static const char *libexec_folder(void)
 }
 
 /* In the child: nothing here may allocate or log. */
-static void __attribute__((noreturn))
-child_run(const char *path, const char *const argv[], const int *fds, size_t fd_count, int log_fd)
+static void __attribute__((noreturn)) child_run(const char *path, const char *const argv[],
+						const int *fds, size_t fd_count, int log_fd)
 {
 	int high[CHILD_MAX_FDS], first_free = CHILD_FIRST_FD + CHILD_MAX_FDS;
 	sigset_t none;

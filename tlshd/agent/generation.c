@@ -21,35 +21,35 @@
 #include "log.h"
 #include "policy.h"
 
-#define GENERATION_HELLO_SECONDS	60	/* a slow TPM loads and tests many keys meanwhile */
-#define GENERATION_WAIT_MS		500	/* between a channel's end and the exit status */
-#define GENERATION_EXIT_MS		3000	/* to exit by itself, so that a TPM's slots are given back */
+#define GENERATION_HELLO_SECONDS 60   /* a slow TPM loads and tests many keys meanwhile */
+#define GENERATION_WAIT_MS	 500  /* between a channel's end and the exit status */
+#define GENERATION_EXIT_MS	 3000 /* to exit by itself, so that a TPM's slots are given back */
 
 enum { SESSION, KEYS, CHILDREN };
 
 static const char *const programs[CHILDREN] = { "tlshd-session", "tlshd-keys" };
 
 struct child {
-	pid_t pid;		/* 0: not running */
-	struct event *exit_event;	/* its pidfd */
+	pid_t pid;		  /* 0: not running */
+	struct event *exit_event; /* its pidfd */
 	int pidfd;
 	struct child_log *log;
 };
 
 struct generation {
-	struct handler handler;	/* must be first */
+	struct handler handler; /* must be first */
 	struct event_base *base;
 	const struct generation_ops *ops;
 	void *arg;
 	struct policy *policy;
 	struct child children[CHILDREN];
-	struct event *timer;	/* HELLO's deadline, then the wait for an exit status */
-	struct event *end;	/* runs the end from the loop */
+	struct event *timer; /* HELLO's deadline, then the wait for an exit status */
+	struct event *end;   /* runs the end from the loop */
 	bool ready;
-	bool closed;		/* the channel is at its end */
+	bool closed; /* the channel is at its end */
 	bool retired;
-	bool ended;		/* end is scheduled; words say why */
-	bool reaping;		/* the owner knows; only the processes' exit is missing */
+	bool ended;   /* end is scheduled; words say why */
+	bool reaping; /* the owner knows; only the processes' exit is missing */
 	char words[256];
 };
 
@@ -69,8 +69,8 @@ const struct policy *generation_policy(const struct generation *generation)
 }
 
 /* The first reason counts.  Everything is taken down from the event loop, not from here. */
-static void __attribute__((format(printf, 2, 3)))
-generation_stop(struct generation *generation, const char *format, ...)
+static void __attribute__((format(printf, 2, 3))) generation_stop(struct generation *generation,
+								  const char *format, ...)
 {
 	va_list args;
 

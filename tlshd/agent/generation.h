@@ -15,9 +15,9 @@ struct policy;
 struct generation;
 
 enum generation_end {
-	GENERATION_RETIRED,	/* it was asked to go, and is gone */
-	GENERATION_FAILED,	/* it did not get as far as HELLO */
-	GENERATION_DIED,	/* it had said HELLO */
+	GENERATION_RETIRED, /* it was asked to go, and is gone */
+	GENERATION_FAILED,  /* it did not get as far as HELLO */
+	GENERATION_DIED,    /* it had said HELLO */
 };
 
 struct generation_ops {

@@ -9,13 +9,13 @@
 #include "config.h"
 #include "log.h"
 
-static const char usage[] =
-	"usage: tlshd [-c FILE] [-s] [-v] [-t] [-h]\n"
-	"  -c, --config-file FILE  configuration, else " CONFIG_DEFAULT_PATH "\n"
-	"  -s, --stderr            log to standard error, else to syslog\n"
-	"  -v, --verbose           log more\n"
-	"  -t, --test              check the configuration and exit\n"
-	"  -h, --help              this\n";
+static const char usage[] = "usage: tlshd [-c FILE] [-s] [-v] [-t] [-h]\n"
+			    "  -c, --config-file FILE  configuration, else " CONFIG_DEFAULT_PATH
+			    "\n"
+			    "  -s, --stderr            log to standard error, else to syslog\n"
+			    "  -v, --verbose           log more\n"
+			    "  -t, --test              check the configuration and exit\n"
+			    "  -h, --help              this\n";
 
 int main(int argc, char *argv[])
 {

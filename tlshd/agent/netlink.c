@@ -20,25 +20,25 @@
 #include "log.h"
 #include "netlink.h"
 
-#define NETLINK_BUFFER		(1024 * 1024)	/* bytes: READY events that may wait */
-#define NETLINK_MESSAGE		(64 * 1024)	/* bytes of one message, either way */
-#define NETLINK_ANSWER_MS	1000		/* an answer is there at once; this is for the impossible */
+#define NETLINK_BUFFER	  (1024 * 1024) /* bytes: READY events that may wait */
+#define NETLINK_MESSAGE	  (64 * 1024)	/* bytes of one message, either way */
+#define NETLINK_ANSWER_MS 1000		/* an answer is there at once; this is for the impossible */
 
 struct netlink {
 	struct nl_sock *sock;
 	struct nl_cb *cb;
 	int family;
 	struct event *event;
-	struct event *kick;		/* runs ops->ready() from the loop */
+	struct event *kick; /* runs ops->ready() from the loop */
 	const struct netlink_ops *ops;
 	void *arg;
-	bool registered;		/* wanted; again when the family comes back */
-	bool appeared;			/* the family was announced anew */
+	bool registered; /* wanted; again when the family comes back */
+	bool appeared;	 /* the family was announced anew */
 	/* The request under way */
 	bool waiting;
 	uint32_t seq;
 	int result;
-	struct handshake *handshake;	/* where the answer to ACCEPT goes */
+	struct handshake *handshake; /* where the answer to ACCEPT goes */
 };
 
 static struct nla_policy policy[TLS_HANDOFF_A_SESSION_MAX + 1] = {
@@ -140,7 +140,8 @@ static int parse_accept(struct nlattr **attrs, struct handshake *h)
 			return -ENOMEM;
 	}
 	if (get_string(attrs, TLS_HANDOFF_A_SESSION_PROFILE, h->profile, sizeof(h->profile)) ||
-	    get_string(attrs, TLS_HANDOFF_A_SESSION_PEER_NAME, h->peer_name, sizeof(h->peer_name)) ||
+	    get_string(attrs, TLS_HANDOFF_A_SESSION_PEER_NAME, h->peer_name,
+		       sizeof(h->peer_name)) ||
 	    get_string(attrs, TLS_HANDOFF_A_SESSION_PSK_IDENTITY, h->psk_identity,
 		       sizeof(h->psk_identity)) ||
 	    get_bytes(attrs, TLS_HANDOFF_A_SESSION_ALPN, h->alpn, sizeof(h->alpn), &h->alpn_len) ||
@@ -232,7 +233,7 @@ static int netlink_request(struct netlink *netlink, struct nl_msg *msg, struct h
 		if (ret == -NLE_AGAIN && poll(&poller, 1, NETLINK_ANSWER_MS) == 0)
 			break;
 		if (ret < 0 && ret != -NLE_AGAIN && ret != -NLE_INTR && netlink->waiting)
-			event_active(netlink->kick, EV_TIMEOUT, 1);	/* an event may be lost */
+			event_active(netlink->kick, EV_TIMEOUT, 1); /* an event may be lost */
 	}
 	netlink->handshake = NULL;
 	if (netlink->waiting) {
@@ -377,7 +378,7 @@ static void on_event(evutil_socket_t fd, short what, void *arg)
 
 	ret = nl_recvmsgs(netlink->sock, netlink->cb);
 	if (ret < 0 && ret != -NLE_AGAIN && ret != -NLE_INTR)
-		event_active(netlink->kick, EV_TIMEOUT, 1);	/* an event may be lost */
+		event_active(netlink->kick, EV_TIMEOUT, 1); /* an event may be lost */
 }
 
 static void on_kick(evutil_socket_t fd, short what, void *arg)

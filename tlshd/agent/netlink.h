@@ -21,11 +21,11 @@ struct netlink;
 /* One handshake that ACCEPT handed out; what the program did not set is empty or has_ is false. */
 struct handshake {
 	uint64_t id;
-	int fd;				/* session fd; its taker sets it to -1 */
+	int fd; /* session fd; its taker sets it to -1 */
 	uint32_t role;
-	uint32_t uid, gid, pid;		/* pid 0: not visible here */
-	uint32_t timeout;		/* milliseconds */
-	char *cgroup;			/* NULL: unknown */
+	uint32_t uid, gid, pid; /* pid 0: not visible here */
+	uint32_t timeout;	/* milliseconds */
+	char *cgroup;		/* NULL: unknown */
 	union {
 		struct sockaddr any;
 		struct sockaddr_in in;
@@ -35,37 +35,37 @@ struct handshake {
 	char peer_name[TLS_HANDOFF_MAX_PEER_NAME + 1];
 	char psk_identity[TLS_HANDOFF_MAX_PSK_IDENTITY + 1];
 	uint8_t alpn[TLS_HANDOFF_MAX_ALPN];
-	size_t alpn_len;		/* bytes */
+	size_t alpn_len; /* bytes */
 	uint16_t ciphers[TLS_HANDOFF_MAX_CIPHERS];
 	size_t cipher_count;
-	uint16_t min_version, max_version;	/* 0: not set */
-	uint32_t auth;			/* 0: not set */
+	uint16_t min_version, max_version; /* 0: not set */
+	uint32_t auth;			   /* 0: not set */
 	bool has_client_cert, has_resume;
 	uint32_t client_cert, resume;
 };
 
 void handshake_clear(struct handshake *handshake);
 
-/* What DONE tells the kernel.  With a status only id, status, verify_status, alerts and error count. */
+/* What DONE tells the kernel.  With a status only id, verify_status, alerts and error count. */
 struct handshake_result {
 	uint64_t id;
-	uint32_t status;		/* 0 or positive errno */
+	uint32_t status; /* 0 or positive errno */
 	uint16_t version, cipher;
 	uint32_t auth;
 	bool resumed, truncation_eof;
 	uint64_t limit_records;
 	uint32_t verify_status;
-	int alert_sent, alert_received;	/* -1: none */
+	int alert_sent, alert_received; /* -1: none */
 	const uint8_t *alpn;		/* bare name */
 	size_t alpn_len;
 	const uint8_t *peer_cert;
 	size_t peer_cert_len;
-	const char *peer_identity;	/* NULL: none */
+	const char *peer_identity; /* NULL: none */
 	const char *server_name;
 	const char *error;
 };
 
-#define HANDSHAKE_RESULT_INIT	{ .alert_sent = -1, .alert_received = -1 }
+#define HANDSHAKE_RESULT_INIT { .alert_sent = -1, .alert_received = -1 }
 
 /* @ready runs from the event loop whenever handshakes may wait, also after registering. */
 struct netlink_ops {

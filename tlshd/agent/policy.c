@@ -19,19 +19,19 @@
 #include "log.h"
 #include "policy.h"
 
-#define POLICY_MAX_GROUPS	4096	/* of one user */
+#define POLICY_MAX_GROUPS 4096 /* of one user */
 
 enum rule_kind { RULE_USER, RULE_GROUP, RULE_CGROUP };
 
 struct rule {
 	enum rule_kind kind;
-	uint32_t number;	/* uid or gid */
-	char *cgroup;		/* starts with '/', does not end with one */
+	uint32_t number; /* uid or gid */
+	char *cgroup;	 /* starts with '/', does not end with one */
 };
 
 struct policy_profile {
 	char *name;
-	GArray *rules;		/* NULL: no "allow" */
+	GArray *rules; /* NULL: no "allow" */
 };
 
 struct policy {

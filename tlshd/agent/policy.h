@@ -14,9 +14,9 @@ struct policy;
 /* Who asks: as ACCEPT says it. */
 struct policy_caller {
 	const char *profile;
-	uint32_t role;		/* TLS_HANDOFF_CLIENT, TLS_HANDOFF_SERVER */
+	uint32_t role; /* TLS_HANDOFF_CLIENT, TLS_HANDOFF_SERVER */
 	uint32_t uid, gid;
-	const char *cgroup;	/* NULL: unknown */
+	const char *cgroup; /* NULL: unknown */
 };
 
 /* On failure *ret_error (to free(), may be NULL) is "FILE:LINE: mistake". */

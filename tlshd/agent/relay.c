@@ -18,14 +18,14 @@
 #include "session.h"
 #include "session_fd.h"
 
-#define RECORD_ALERT		21	/* RFC 8446 5.1 */
-#define RECORD_HANDSHAKE	22
-#define RELAY_MAX_QUEUED	(2 * CHANNEL_WINDOW)	/* bytes that wait for one session fd */
-#define RELAY_ITEM_COST		128	/* bytes that an item counts besides its payload */
-#define RELAY_MAX_CRYPTO_INFO	128	/* bytes; those of linux/tls.h are 40 to 56 */
-#define RELAY_BATCH		16	/* records taken per event */
-#define RELAY_RECORD_SLACK	256	/* bytes beyond the plaintext limit, as kTLS may let through */
-#define RELAY_ALERT_SECONDS	2	/* how long a failed connection waits for its alert */
+#define RECORD_ALERT	      21 /* RFC 8446 5.1 */
+#define RECORD_HANDSHAKE      22
+#define RELAY_MAX_QUEUED      (2 * CHANNEL_WINDOW) /* bytes that wait for one session fd */
+#define RELAY_ITEM_COST	      128 /* bytes that an item counts besides its payload */
+#define RELAY_MAX_CRYPTO_INFO 128 /* bytes; those of linux/tls.h are 40 to 56 */
+#define RELAY_BATCH	      16  /* records taken per event */
+#define RELAY_RECORD_SLACK    256 /* bytes beyond the plaintext limit, as kTLS may let through */
+#define RELAY_ALERT_SECONDS   2	  /* how long a failed connection waits for its alert */
 
 static void broken(struct session *session, const char *what)
 {
@@ -57,7 +57,7 @@ struct record {
 	uint8_t type;
 	uint16_t length;
 	const uint8_t *payload;
-	uint16_t crypto_info_len;	/* 0: no new keys */
+	uint16_t crypto_info_len; /* 0: no new keys */
 	const uint8_t *crypto_info;
 };
 
@@ -78,7 +78,8 @@ static int parse_record(const uint8_t *payload, size_t length, struct record *re
 		return -EPROTO;
 	length -= record.length;
 	if (length) {
-		if (parse_keys(record.payload + record.length, length, &keys, &record.crypto_info) ||
+		if (parse_keys(record.payload + record.length, length, &keys,
+			       &record.crypto_info) ||
 		    keys.direction != CHANNEL_KEYS_TX)
 			return -EPROTO;
 		record.crypto_info_len = keys.crypto_info_len;
@@ -118,7 +119,8 @@ static void install_keys(struct session *session, const uint8_t *payload, size_t
 }
 
 /* A copy of an attribute's text in @buffer, or NULL if it is absent. */
-static const char *attr_text(const struct attr_table *table, uint16_t type, char *buffer, size_t size)
+static const char *attr_text(const struct attr_table *table, uint16_t type, char *buffer,
+			     size_t size)
 {
 	size_t length = table->view[type].length;
 
@@ -168,8 +170,8 @@ static void finish(struct session *session, const uint8_t *payload, size_t lengt
 	result.alpn_len = table.view[CHANNEL_A_ALPN].length;
 	result.peer_cert = table.view[CHANNEL_A_PEER_CERT].value;
 	result.peer_cert_len = table.view[CHANNEL_A_PEER_CERT].length;
-	result.peer_identity = attr_text(&table, CHANNEL_A_PEER_IDENTITY, identity,
-					 sizeof(identity));
+	result.peer_identity =
+		attr_text(&table, CHANNEL_A_PEER_IDENTITY, identity, sizeof(identity));
 	result.server_name = attr_text(&table, CHANNEL_A_SERVER_NAME, name, sizeof(name));
 	ret = netlink_done(session_netlink(session), &result);
 	if (ret < 0) {
@@ -210,7 +212,7 @@ static int write_bytes(struct session *session, struct item *item)
 		if (n == -EAGAIN)
 			return -EAGAIN;
 		if (n < 0)
-			session->write_error = -n;	/* an alert may still be there to read */
+			session->write_error = -n; /* an alert may still be there to read */
 		else
 			item->offset += n;
 	}
@@ -284,17 +286,18 @@ static void run_items(struct session *session)
 
 	while (!session->ended && (item = STAILQ_FIRST(&session->items))) {
 		/* Of an established session whose handler gave it up, one try must do. */
-		if (run_item(session, item) == -EAGAIN && (session->handler || !session->established))
+		if (run_item(session, item) == -EAGAIN &&
+		    (session->handler || !session->established))
 			break;
 		if (session->ended)
-			return;		/* and the items are gone */
+			return; /* and the items are gone */
 		STAILQ_REMOVE_HEAD(&session->items, entry);
 		session->queued -= item->length + RELAY_ITEM_COST;
 		explicit_bzero(item->payload, item->length);
 		free(item);
 	}
 	if (session->alert_timer && STAILQ_EMPTY(&session->items))
-		session_end(session, NULL, 0);		/* the alert was what it waited for */
+		session_end(session, NULL, 0); /* the alert was what it waited for */
 	else
 		update_poll(session);
 }
@@ -451,7 +454,8 @@ static void lost(struct session *session, int error)
 		session_fail(session, ECONNRESET, "the connection was lost in the handshake: %s",
 			     strerror(error));
 	else
-		session_fail(session, ECONNRESET, "the peer closed the connection in the handshake");
+		session_fail(session, ECONNRESET,
+			     "the peer closed the connection in the handshake");
 }
 
 static void read_bytes(struct session *session)
@@ -560,8 +564,9 @@ static bool receive_record(struct session *session)
 	if (type == TLS_HANDOFF_RECORD_EVENT && on_kernel_event(session, buffer, n))
 		return false;
 	if (!session->handler) {
-		session_fail(session, ECONNABORTED,
-			     "a record needs tlshd-session, and the one that knew the session is gone");
+		session_fail(
+			session, ECONNABORTED,
+			"a record needs tlshd-session, and the one that knew the session is gone");
 		return false;
 	}
 	ret = channel_send2(session->handler->channel, CHANNEL_RECORD, session->id, true, &type,

@@ -75,8 +75,7 @@ void report_done(const struct session *session, const struct handshake_result *r
 		    result->peer_identity ? result->peer_identity : "-", server_name,
 		    version_name(result->version), cipher_name(result->cipher),
 		    auth_name(result->auth), result->resumed ? "resumed" : "full",
-		    result->alpn_len ? alpn : "-", session->uid,
-		    session_now() - session->accepted);
+		    result->alpn_len ? alpn : "-", session->uid, session_now() - session->accepted);
 }
 
 void report_failure(const struct session *session, int status, const char *words)
@@ -84,7 +83,8 @@ void report_failure(const struct session *session, int status, const char *words
 	const char *name = strerrorname_np(status);
 
 	log_message(LOG_NOTICE,
-		    "session %" PRIu64 ": %s %s failed: profile %s, peer %s, name %s, uid %u: %s: %s",
+		    "session %" PRIu64
+		    ": %s %s failed: profile %s, peer %s, name %s, uid %u: %s: %s",
 		    session->id, role_name(session->role),
 		    session->established ? "connection" : "handshake", session->profile,
 		    session->remote, session->peer_name ? session->peer_name : "-", session->uid,

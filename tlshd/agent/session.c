@@ -20,15 +20,15 @@
 #include "log.h"
 #include "session.h"
 
-#define SESSIONS_BATCH	64	/* events taken at once */
+#define SESSIONS_BATCH 64 /* events taken at once */
 
 struct sessions {
 	struct netlink *netlink;
-	GHashTable *table;	/* struct session by id */
-	int epoll;		/* all session fds; with libevent's there would be no EPOLLHUP alone */
+	GHashTable *table; /* struct session by id */
+	int epoll;	   /* all session fds; with libevent's there would be no EPOLLHUP alone */
 	struct event *event;
 	SLIST_HEAD(, session) dead;
-	bool busy;		/* events of a batch may still name a dead session */
+	bool busy; /* events of a batch may still name a dead session */
 };
 
 uint64_t session_now(void)
@@ -397,5 +397,6 @@ void sessions_orphan(struct sessions *sessions, struct handler *handler, const c
 	if (established)
 		log_message(LOG_WARNING,
 			    "%zu established sessions go on without a session handler, "
-			    "until they need one", established);
+			    "until they need one",
+			    established);
 }

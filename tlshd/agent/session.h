@@ -19,17 +19,17 @@ struct sessions;
 
 /* A session handler as its sessions see it; part of a generation */
 struct handler {
-	unsigned int number;		/* of the generation, for log lines */
-	struct channel *channel;	/* NULL: it is dead */
-	size_t sessions;		/* that it still knows */
-	void (*idle)(struct handler *handler);	/* the last one is gone */
+	unsigned int number;		       /* of the generation, for log lines */
+	struct channel *channel;	       /* NULL: it is dead */
+	size_t sessions;		       /* that it still knows */
+	void (*idle)(struct handler *handler); /* the last one is gone */
 };
 
 /* A message of the session handler that waits until the session fd takes what is before it */
 struct item {
 	STAILQ_ENTRY(item) entry;
-	uint16_t type;			/* enum channel_type */
-	size_t offset;			/* BYTES: what was written already */
+	uint16_t type; /* enum channel_type */
+	size_t offset; /* BYTES: what was written already */
 	size_t length;
 	uint8_t payload[];
 };
@@ -40,28 +40,28 @@ struct session {
 	uint64_t id;
 	int fd;
 	struct sessions *all;
-	struct handler *handler;	/* NULL: dead, or it ended the session */
-	enum channel_state state;	/* as the session handler counts: DONE may still be in items */
-	bool established;		/* the kernel knows */
-	bool ended;			/* memory is freed when the event is over */
-	bool has_tx, has_rx;		/* keys came, in the handshake */
-	int write_error;		/* the wire takes nothing more; what it said is still read */
-	uint32_t want;			/* bytes the session handler asked for and did not get */
-	uint32_t events;		/* epoll's mask now */
-	bool polled;			/* in the epoll set */
-	bool alert_due;			/* a record failed: the kernel waits for the handler's alert */
-	struct event *alert_timer;	/* ends that wait; NULL: none */
+	struct handler *handler;   /* NULL: dead, or it ended the session */
+	enum channel_state state;  /* as the session handler counts: DONE may still be in items */
+	bool established;	   /* the kernel knows */
+	bool ended;		   /* memory is freed when the event is over */
+	bool has_tx, has_rx;	   /* keys came, in the handshake */
+	int write_error;	   /* the wire takes nothing more; what it said is still read */
+	uint32_t want;		   /* bytes the session handler asked for and did not get */
+	uint32_t events;	   /* epoll's mask now */
+	bool polled;		   /* in the epoll set */
+	bool alert_due;		   /* a record failed: the kernel waits for the handler's alert */
+	struct event *alert_timer; /* ends that wait; NULL: none */
 	struct items items;
-	size_t queued;			/* bytes of payloads in items */
+	size_t queued; /* bytes of payloads in items */
 	SLIST_ENTRY(session) dead;
 	/* For log lines and resumption */
-	uint64_t accepted;		/* microseconds, CLOCK_MONOTONIC */
-	uint32_t timeout;		/* milliseconds */
+	uint64_t accepted; /* microseconds, CLOCK_MONOTONIC */
+	uint32_t timeout;  /* milliseconds */
 	uint32_t role;
 	uint32_t uid;
 	char *profile;
-	char *peer_name;		/* escaped; NULL: not set */
-	char remote[80];		/* address and port */
+	char *peer_name; /* escaped; NULL: not set */
+	char remote[80]; /* address and port */
 };
 
 int sessions_new(struct event_base *base, struct netlink *netlink, struct sessions **ret_sessions);

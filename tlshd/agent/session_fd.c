@@ -13,7 +13,7 @@
 #include "session_fd.h"
 
 #ifndef SOL_TLS
-#define SOL_TLS	282
+#define SOL_TLS 282
 #endif
 
 ssize_t session_fd_read(int fd, void *buffer, size_t size)
@@ -45,8 +45,10 @@ int session_fd_set_keys(int fd, uint8_t direction, const void *crypto_info, size
 
 int session_fd_set_max_payload(int fd, uint16_t max_payload)
 {
-	return setsockopt(fd, SOL_TLS, TLS_TX_MAX_PAYLOAD_LEN, &max_payload,
-			  sizeof(max_payload)) < 0 ? -errno : 0;
+	return setsockopt(fd, SOL_TLS, TLS_TX_MAX_PAYLOAD_LEN, &max_payload, sizeof(max_payload)) <
+			       0 ?
+		       -errno :
+		       0;
 }
 
 ssize_t session_fd_receive(int fd, uint8_t *ret_type, void *buffer, size_t size)
@@ -133,5 +135,6 @@ int session_fd_tx_update(int fd, uint8_t type, const void *record, size_t record
 int session_fd_continue(int fd, uint32_t what)
 {
 	return setsockopt(fd, SOL_TLS_HANDOFF, TLS_HANDOFF_CONTINUE, &what, sizeof(what)) < 0 ?
-	       -errno : 0;
+		       -errno :
+		       0;
 }

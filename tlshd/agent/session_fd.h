@@ -18,7 +18,7 @@ ssize_t session_fd_write(int fd, const void *data, size_t length);
 int session_fd_set_keys(int fd, uint8_t direction, const void *crypto_info, size_t length);
 int session_fd_set_max_payload(int fd, uint16_t max_payload);
 
-/* One diverted record; its length, 0: end of file, -EAGAIN, -errno (-EMSGSIZE: larger than @size). */
+/* One diverted record; its length, 0: end of file, -EAGAIN, -EMSGSIZE (it stays), -errno. */
 ssize_t session_fd_receive(int fd, uint8_t *ret_type, void *buffer, size_t size);
 /* Sends one record.  0, -EAGAIN, -errno. */
 int session_fd_send(int fd, uint8_t type, const void *record, size_t length);

@@ -10,17 +10,17 @@
 #include "../../uapi/linux/tls_handoff.h"
 #include "attr.h"
 
-#define ATTR_MAX_REMOTE	80	/* bytes: an IPv6 address with scope, brackets and port */
+#define ATTR_MAX_REMOTE 80 /* bytes: an IPv6 address with scope, brackets and port */
 
 enum attr_form {
-	ATTR_U16,		/* min and max are of the value */
+	ATTR_U16, /* min and max are of the value */
 	ATTR_U32,
 	ATTR_U64,
-	ATTR_TEXT,		/* no NUL, no control characters; min and max are of the length */
-	ATTR_PEER_TEXT,		/* no NUL; what a program or a peer chose, to be escaped before it is shown */
+	ATTR_TEXT,	/* no NUL, no control characters; min and max are of the length */
+	ATTR_PEER_TEXT, /* no NUL; what a program or a peer chose, to be escaped before it is shown */
 	ATTR_BYTES,
 	ATTR_U16_ARRAY,
-	ATTR_ALPN,		/* length-prefixed names */
+	ATTR_ALPN, /* length-prefixed names */
 };
 
 struct attr_rule {
@@ -37,10 +37,12 @@ static const struct attr_rule rules[] = {
 	{ CHANNEL_A_UID, CHANNEL_OPEN, ATTR_U32, true, 0, UINT32_MAX },
 	{ CHANNEL_A_PEER_NAME, CHANNEL_OPEN, ATTR_PEER_TEXT, false, 1, TLS_HANDOFF_MAX_PEER_NAME },
 	{ CHANNEL_A_ALPN, CHANNEL_OPEN, ATTR_ALPN, false, 2, TLS_HANDOFF_MAX_ALPN },
-	{ CHANNEL_A_AUTH, CHANNEL_OPEN, ATTR_U32, false, TLS_HANDOFF_AUTH_X509, TLS_HANDOFF_AUTH_RAWPK },
+	{ CHANNEL_A_AUTH, CHANNEL_OPEN, ATTR_U32, false, TLS_HANDOFF_AUTH_X509,
+	  TLS_HANDOFF_AUTH_RAWPK },
 	{ CHANNEL_A_CLIENT_CERT, CHANNEL_OPEN, ATTR_U32, false, TLS_HANDOFF_CERT_NONE,
 	  TLS_HANDOFF_CERT_REQUIRE },
-	{ CHANNEL_A_PSK_IDENTITY, CHANNEL_OPEN, ATTR_PEER_TEXT, false, 1, TLS_HANDOFF_MAX_PSK_IDENTITY },
+	{ CHANNEL_A_PSK_IDENTITY, CHANNEL_OPEN, ATTR_PEER_TEXT, false, 1,
+	  TLS_HANDOFF_MAX_PSK_IDENTITY },
 	{ CHANNEL_A_MIN_VERSION, CHANNEL_OPEN, ATTR_U16, false, TLS_1_2_VERSION, TLS_1_3_VERSION },
 	{ CHANNEL_A_MAX_VERSION, CHANNEL_OPEN, ATTR_U16, false, TLS_1_2_VERSION, TLS_1_3_VERSION },
 	{ CHANNEL_A_CIPHERS, CHANNEL_OPEN, ATTR_U16_ARRAY, false, 1, TLS_HANDOFF_MAX_CIPHERS },
@@ -48,13 +50,15 @@ static const struct attr_rule rules[] = {
 	{ CHANNEL_A_REMOTE, CHANNEL_OPEN, ATTR_TEXT, false, 1, ATTR_MAX_REMOTE },
 
 	{ CHANNEL_A_ALPN, CHANNEL_DONE, ATTR_BYTES, false, 1, TLS_HANDOFF_MAX_ALPN_NAME },
-	{ CHANNEL_A_AUTH, CHANNEL_DONE, ATTR_U32, false, TLS_HANDOFF_AUTH_X509, TLS_HANDOFF_AUTH_RAWPK },
+	{ CHANNEL_A_AUTH, CHANNEL_DONE, ATTR_U32, false, TLS_HANDOFF_AUTH_X509,
+	  TLS_HANDOFF_AUTH_RAWPK },
 	{ CHANNEL_A_VERSION, CHANNEL_DONE, ATTR_U16, true, TLS_1_2_VERSION, TLS_1_3_VERSION },
 	{ CHANNEL_A_CIPHER, CHANNEL_DONE, ATTR_U16, true, 1, UINT16_MAX },
 	{ CHANNEL_A_RESUMED, CHANNEL_DONE, ATTR_U32, false, 0, 1 },
 	{ CHANNEL_A_PEER_IDENTITY, CHANNEL_DONE, ATTR_TEXT, false, 1, TLS_HANDOFF_MAX_IDENTITY },
 	{ CHANNEL_A_PEER_CERT, CHANNEL_DONE, ATTR_BYTES, false, 1, TLS_HANDOFF_MAX_CERT },
-	{ CHANNEL_A_SERVER_NAME, CHANNEL_DONE, ATTR_PEER_TEXT, false, 1, TLS_HANDOFF_MAX_PEER_NAME },
+	{ CHANNEL_A_SERVER_NAME, CHANNEL_DONE, ATTR_PEER_TEXT, false, 1,
+	  TLS_HANDOFF_MAX_PEER_NAME },
 	{ CHANNEL_A_LIMIT_RECORDS, CHANNEL_DONE, ATTR_U64, false, 0, UINT64_MAX },
 	{ CHANNEL_A_TRUNCATION_EOF, CHANNEL_DONE, ATTR_U32, false, 0, 1 },
 	{ CHANNEL_A_VERIFY_STATUS, CHANNEL_DONE, ATTR_U32, false, 0, UINT32_MAX },
@@ -68,7 +72,7 @@ static const struct attr_rule rules[] = {
 	{ CHANNEL_A_ERROR, CHANNEL_FAIL, ATTR_TEXT, false, 1, TLS_HANDOFF_MAX_ERROR },
 };
 
-#define RULES	(sizeof(rules) / sizeof(rules[0]))
+#define RULES (sizeof(rules) / sizeof(rules[0]))
 
 static const struct attr_rule *attr_rule(uint16_t message, uint16_t type)
 {
@@ -114,8 +118,7 @@ void attr_put(struct attr_builder *builder, uint16_t type, const void *value, si
 
 	if (builder->error)
 		return;
-	if (length > UINT16_MAX ||
-	    builder->length + sizeof(attr) + length > CHANNEL_MAX_PAYLOAD) {
+	if (length > UINT16_MAX || builder->length + sizeof(attr) + length > CHANNEL_MAX_PAYLOAD) {
 		builder->error = -EMSGSIZE;
 		return;
 	}
@@ -197,7 +200,7 @@ static bool attr_text_valid(const uint8_t *value, size_t length, bool control)
 
 static bool attr_valid(const struct attr_rule *rule, const uint8_t *value, size_t length)
 {
-	uint64_t measure = length;	/* what min and max bound */
+	uint64_t measure = length; /* what min and max bound */
 	size_t exact = length;
 	bool ok = true;
 
@@ -234,7 +237,8 @@ static bool attr_valid(const struct attr_rule *rule, const uint8_t *value, size_
 	return ok && measure >= rule->min && measure <= rule->max;
 }
 
-int attr_parse(uint16_t message, const uint8_t *payload, size_t length, struct attr_table *ret_table)
+int attr_parse(uint16_t message, const uint8_t *payload, size_t length,
+	       struct attr_table *ret_table)
 {
 	struct attr_table table = { 0 };
 	const struct attr_rule *rule;

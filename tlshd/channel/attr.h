@@ -25,13 +25,14 @@ void attr_put(struct attr_builder *builder, uint16_t type, const void *value, si
 void attr_put_u16(struct attr_builder *builder, uint16_t type, uint16_t value);
 void attr_put_u32(struct attr_builder *builder, uint16_t type, uint32_t value);
 void attr_put_u64(struct attr_builder *builder, uint16_t type, uint64_t value);
-void attr_put_string(struct attr_builder *builder, uint16_t type, const char *value); /* NULL: nothing */
+void attr_put_string(struct attr_builder *builder, uint16_t type,
+		     const char *value); /* NULL: nothing */
 int attr_builder_error(const struct attr_builder *builder) __attribute__((warn_unused_result));
 void attr_builder_free(struct attr_builder *builder);
 
 /* Parsed attributes: views into the payload, which must outlive them. */
 struct attr_view {
-	const uint8_t *value;		/* NULL: absent */
+	const uint8_t *value; /* NULL: absent */
 	uint16_t length;
 };
 
@@ -42,8 +43,8 @@ struct attr_table {
 /* Checks every attribute against the table of forms (known type, allowed in @message,
  * exact or bounded length, strings without NUL and control characters where the table
  * says so, each at most once, required ones there).  0 or -EPROTO. */
-int attr_parse(uint16_t message, const uint8_t *payload, size_t length, struct attr_table *ret_table)
-	__attribute__((warn_unused_result));
+int attr_parse(uint16_t message, const uint8_t *payload, size_t length,
+	       struct attr_table *ret_table) __attribute__((warn_unused_result));
 
 bool attr_has(const struct attr_table *table, uint16_t type);
 /* The value, or @absent where the attribute is not there. */

@@ -16,7 +16,7 @@
 #include "channel.h"
 
 /* Bytes that may wait in all: bulk is refused beyond the first, the channel ends at the second */
-#define CHANNEL_MAX_BULK_QUEUED	(64ul * 1024 * 1024)
+#define CHANNEL_MAX_BULK_QUEUED (64ul * 1024 * 1024)
 #define CHANNEL_MAX_QUEUED	(128ul * 1024 * 1024)
 /* Messages handled per wake-up, so that other events get their turn */
 #define CHANNEL_BATCH		64
@@ -26,8 +26,8 @@ struct queued {
 	STAILQ_ENTRY(queued) entry;
 	uint64_t session;
 	bool bulk;
-	size_t length;		/* bytes of packet */
-	uint8_t packet[];	/* header and payload */
+	size_t length;	  /* bytes of packet */
+	uint8_t packet[]; /* header and payload */
 };
 
 STAILQ_HEAD(queue, queued);
@@ -36,7 +36,7 @@ STAILQ_HEAD(queue, queued);
 struct waiting {
 	uint64_t session;
 	size_t messages;
-	size_t bytes;		/* payloads of bulk messages */
+	size_t bytes; /* payloads of bulk messages */
 };
 
 struct channel {
@@ -47,15 +47,15 @@ struct channel {
 	struct event *write_event;
 	struct event *dead_event;
 	bool write_pending;
-	bool deaf;		/* the other side takes nothing more; it may still have sent something */
+	bool deaf; /* the other side takes nothing more; it may still have sent something */
 	bool dead;
-	bool reset;		/* ECONNRESET was seen */
-	int error;		/* for ops->closed() */
+	bool reset; /* ECONNRESET was seen */
+	int error;  /* for ops->closed() */
 	/* A message that is not bulk goes to first, unless its session has something in second. */
 	struct queue first;
 	struct queue second;
-	GHashTable *waiting;	/* struct waiting by session */
-	size_t queued_bytes;	/* both queues */
+	GHashTable *waiting; /* struct waiting by session */
+	size_t queued_bytes; /* both queues */
 	uint8_t buffer[sizeof(struct channel_header) + CHANNEL_MAX_PAYLOAD];
 };
 
@@ -171,7 +171,7 @@ static int channel_receive(struct channel *channel)
 		if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)
 			return 0;
 		if (errno == ECONNRESET && !channel->reset) {
-			channel->reset = true;	/* what it sent before comes next */
+			channel->reset = true; /* what it sent before comes next */
 			return 1;
 		}
 		channel_die(channel, -errno);
@@ -216,7 +216,7 @@ static void channel_on_dead(evutil_socket_t fd, short what, void *arg)
 {
 	struct channel *channel = arg;
 
-	channel->ops->closed(channel->arg, channel->error);	/* may free it */
+	channel->ops->closed(channel->arg, channel->error); /* may free it */
 }
 
 int channel_new(struct event_base *base, int fd, const struct channel_ops *ops, void *arg,
@@ -235,7 +235,8 @@ int channel_new(struct event_base *base, int fd, const struct channel_ops *ops, 
 	STAILQ_INIT(&channel->second);
 	channel->waiting = g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL, free);
 	channel->read_event = event_new(base, fd, EV_READ | EV_PERSIST, channel_on_read, channel);
-	channel->write_event = event_new(base, fd, EV_WRITE | EV_PERSIST, channel_on_write, channel);
+	channel->write_event =
+		event_new(base, fd, EV_WRITE | EV_PERSIST, channel_on_write, channel);
 	channel->dead_event = event_new(base, -1, 0, channel_on_dead, channel);
 	if (!channel->read_event || !channel->write_event || !channel->dead_event ||
 	    evutil_make_socket_nonblocking(fd) || event_add(channel->read_event, NULL)) {
@@ -345,7 +346,7 @@ int channel_send(struct channel *channel, uint16_t type, uint64_t session, bool 
 }
 
 /* Bit per message type: what may travel in each state */
-#define BIT(type)	(1u << (type))
+#define BIT(type) (1u << (type))
 
 static const uint32_t permitted[2][CHANNEL_STATE_MAX] = {
 	[CHANNEL_TO_SESSION] = {
@@ -365,8 +366,8 @@ static const uint32_t permitted[2][CHANNEL_STATE_MAX] = {
 
 bool channel_permitted(enum channel_direction direction, enum channel_state state, uint16_t type)
 {
-	if ((unsigned int)direction > CHANNEL_TO_AGENT || (unsigned int)state >= CHANNEL_STATE_MAX ||
-	    type > CHANNEL_TYPE_MAX)
+	if ((unsigned int)direction > CHANNEL_TO_AGENT ||
+	    (unsigned int)state >= CHANNEL_STATE_MAX || type > CHANNEL_TYPE_MAX)
 		return false;
 	return permitted[direction][state] & BIT(type);
 }

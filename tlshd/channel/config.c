@@ -18,8 +18,8 @@
 #include "config.h"
 #include "log.h"
 
-#define CONFIG_PROFILE_PREFIX	"profile "
-#define CONFIG_DEFAULT_PROFILE	"default"
+#define CONFIG_PROFILE_PREFIX  "profile "
+#define CONFIG_DEFAULT_PROFILE "default"
 
 struct profile {
 	char *name;
@@ -30,24 +30,40 @@ struct config {
 	char *path;
 	char *text;
 	GKeyFile *file;
-	GPtrArray *profiles;	/* struct profile */
-	const char **names;	/* NULL-terminated, pointing into profiles */
+	GPtrArray *profiles; /* struct profile */
+	const char **names;  /* NULL-terminated, pointing into profiles */
 };
 
-static const char *const profile_keys[] = {
-	"certificate", "private_key", "truststore", "crl", "psk", "allow",
-	"min_version", "ciphers", "alpn", "client_cert", "unauth",
-	"resume", "ticket_lifetime", "stek_rotation",
-	"rekey_records", "rekey_bytes", "rekey_seconds", "truncation", NULL
-};
+static const char *const profile_keys[] = { "certificate",
+					    "private_key",
+					    "truststore",
+					    "crl",
+					    "psk",
+					    "allow",
+					    "min_version",
+					    "ciphers",
+					    "alpn",
+					    "client_cert",
+					    "unauth",
+					    "resume",
+					    "ticket_lifetime",
+					    "stek_rotation",
+					    "rekey_records",
+					    "rekey_bytes",
+					    "rekey_seconds",
+					    "truncation",
+					    NULL };
 static const char *const tpm_keys[] = { "tcti", NULL };
 /* ktls-utils' */
 static const char *const debug_keys[] = { "loglevel", "tls", "nl", "delay_done", NULL };
 static const char *const authenticate_keys[] = { "keyrings", NULL };
-static const char *const x509_keys[] = {
-	"x509.truststore", "x509.crl", "x509.certificate", "x509.private_key",
-	"x509.pq.certificate", "x509.pq.private_key", NULL
-};
+static const char *const x509_keys[] = { "x509.truststore",
+					 "x509.crl",
+					 "x509.certificate",
+					 "x509.private_key",
+					 "x509.pq.certificate",
+					 "x509.pq.private_key",
+					 NULL };
 
 static const struct {
 	const char *section;
@@ -111,8 +127,8 @@ static char *config_vformat(const char *path, size_t line, const char *format, v
 }
 
 /* @line 0: no line to name. */
-static char *__attribute__((format(printf, 3, 4)))
-config_format(const char *path, size_t line, const char *format, ...)
+static char *__attribute__((format(printf, 3, 4))) config_format(const char *path, size_t line,
+								 const char *format, ...)
 {
 	va_list args;
 	char *error;
@@ -128,7 +144,7 @@ enum line_kind { LINE_OTHER, LINE_SECTION, LINE_KEY };
 
 struct line {
 	enum line_kind kind;
-	const char *name;	/* of the section or key */
+	const char *name; /* of the section or key */
 	size_t length;
 };
 
@@ -302,8 +318,8 @@ static char *config_syntax_error(const char *path, const char *text, size_t numb
 				     "neither [section], key = value nor # comment: \"%s\"", shown);
 	if (*start == '=')
 		return config_format(path, number, "no key before '='");
-	return config_format(path, number,
-			     "bad key, or a key before the first [section]: \"%s\"", shown);
+	return config_format(path, number, "bad key, or a key before the first [section]: \"%s\"",
+			     shown);
 }
 
 static bool valid_profile_name(const char *name)
@@ -351,8 +367,8 @@ static int config_check_names(const char *path, const char *text, char **ret_err
 		if (line.kind == LINE_SECTION) {
 			known = config_known_keys(name);
 			if (!known) {
-				*ret_error = config_format(path, number, "unknown section [%s]",
-							   shown);
+				*ret_error =
+					config_format(path, number, "unknown section [%s]", shown);
 				return -EINVAL;
 			}
 			if (known == profile_keys &&
@@ -368,8 +384,8 @@ static int config_check_names(const char *path, const char *text, char **ret_err
 			continue;
 		}
 		if (!known || !g_strv_contains(known, name)) {
-			*ret_error = config_format(path, number, "unknown key \"%s\" in [%s]", shown,
-						   section ? section : "");
+			*ret_error = config_format(path, number, "unknown key \"%s\" in [%s]",
+						   shown, section ? section : "");
 			return -EINVAL;
 		}
 		where = g_strdup_printf("%s]%s", section, name);
@@ -411,8 +427,8 @@ static int config_collect_profiles(struct config *config, char **ret_error)
 		if (!g_str_has_prefix(sections[i], CONFIG_PROFILE_PREFIX))
 			continue;
 		if (config->profiles->len >= CONFIG_MAX_PROFILES) {
-			*ret_error = config_error(config, sections[i], NULL, "more than %d profiles",
-						  CONFIG_MAX_PROFILES);
+			*ret_error = config_error(config, sections[i], NULL,
+						  "more than %d profiles", CONFIG_MAX_PROFILES);
 			return -E2BIG;
 		}
 		config_add_profile(config, sections[i] + strlen(CONFIG_PROFILE_PREFIX), NULL);
@@ -441,7 +457,8 @@ int config_load(const char *path, struct config **ret_config, char **ret_error)
 		goto fail;
 	config->file = config_parse_text(config->text, strlen(config->text), NULL);
 	if (!config->file) {
-		*ret_error = config_syntax_error(path, config->text, config_syntax_line(config->text));
+		*ret_error =
+			config_syntax_error(path, config->text, config_syntax_line(config->text));
 		ret = -EINVAL;
 		goto fail;
 	}
@@ -510,7 +527,8 @@ char *config_error(const struct config *config, const char *section, const char 
 	char *error;
 
 	va_start(args, format);
-	error = config_vformat(config->path, config_line(config->text, section, name), format, args);
+	error = config_vformat(config->path, config_line(config->text, section, name), format,
+			       args);
 	va_end(args);
 	return error;
 }
@@ -527,7 +545,8 @@ int config_string(const struct config *config, const char *section, const char *
 		return 0;
 	value = g_key_file_get_string(config->file, section, name, &error);
 	if (!value) {
-		*ret_error = config_error(config, section, key, "%s: bad escape or not UTF-8", name);
+		*ret_error =
+			config_error(config, section, key, "%s: bad escape or not UTF-8", name);
 		return -EINVAL;
 	}
 	g_strstrip(value);
@@ -548,9 +567,19 @@ int config_string(const struct config *config, const char *section, const char *
 static bool is_pkcs11_attribute(const char *text)
 {
 	static const char *const names[] = {
-		"token", "manufacturer", "serial", "model", "library-manufacturer",
-		"library-version", "library-description", "object", "type", "id",
-		"slot-id", "slot-manufacturer", "slot-description",
+		"token",
+		"manufacturer",
+		"serial",
+		"model",
+		"library-manufacturer",
+		"library-version",
+		"library-description",
+		"object",
+		"type",
+		"id",
+		"slot-id",
+		"slot-manufacturer",
+		"slot-description",
 	};
 	const char *equals = strchr(text, '=');
 	size_t i;
@@ -601,7 +630,8 @@ int config_list(const struct config *config, const char *section, const char *ke
 		return 0;
 	pieces = g_key_file_get_string_list(config->file, section, name, NULL, NULL);
 	if (!pieces) {
-		*ret_error = config_error(config, section, key, "%s: bad escape or not UTF-8", name);
+		*ret_error =
+			config_error(config, section, key, "%s: bad escape or not UTF-8", name);
 		return -EINVAL;
 	}
 	list = config_split(pieces);
@@ -641,8 +671,8 @@ void config_list_free(char **values, size_t count)
 	free(values);
 }
 
-int config_u64(const struct config *config, const char *section, const char *key,
-	       uint64_t min, uint64_t max, uint64_t *ret_value, char **ret_error)
+int config_u64(const struct config *config, const char *section, const char *key, uint64_t min,
+	       uint64_t max, uint64_t *ret_value, char **ret_error)
 {
 	char *text, shown[64];
 	guint64 value;
@@ -683,16 +713,16 @@ int config_enum(const struct config *config, const char *section, const char *ke
 	free(text);
 	if (!names[i]) {
 		choices = g_strjoinv(", ", (char **)names);
-		*ret_error = config_error(config, section, key, "%s: \"%s\" is none of %s", key, shown,
-					  choices);
+		*ret_error = config_error(config, section, key, "%s: \"%s\" is none of %s", key,
+					  shown, choices);
 		return -EINVAL;
 	}
 	*ret_value = i;
 	return 1;
 }
 
-int config_bool(const struct config *config, const char *section, const char *key,
-		bool *ret_value, char **ret_error)
+int config_bool(const struct config *config, const char *section, const char *key, bool *ret_value,
+		char **ret_error)
 {
 	static const char *const names[] = { "no", "yes", "false", "true", "0", "1", NULL };
 	unsigned int value;

@@ -16,10 +16,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CONFIG_DEFAULT_PATH	"/etc/tlshd.conf"
-#define CONFIG_MAX_SIZE		(1024 * 1024)	/* bytes of the file */
-#define CONFIG_MAX_PROFILES	256
-#define CONFIG_MAX_LIST		64		/* entries of one list */
+#define CONFIG_DEFAULT_PATH "/etc/tlshd.conf"
+#define CONFIG_MAX_SIZE	    (1024 * 1024) /* bytes of the file */
+#define CONFIG_MAX_PROFILES 256
+#define CONFIG_MAX_LIST	    64 /* entries of one list */
 
 struct config;
 
@@ -37,11 +37,12 @@ bool config_has_profile(const struct config *config, const char *profile);
 int config_string(const struct config *config, const char *section, const char *key,
 		  char **ret_value, char **ret_error);
 int config_list(const struct config *config, const char *section, const char *key,
-		char ***ret_values, size_t *ret_count, char **ret_error); /* ';'-separated; config_list_free() */
-int config_u64(const struct config *config, const char *section, const char *key,
-	       uint64_t min, uint64_t max, uint64_t *ret_value, char **ret_error);
-int config_bool(const struct config *config, const char *section, const char *key,
-		bool *ret_value, char **ret_error); /* yes/no, true/false, 1/0 */
+		char ***ret_values, size_t *ret_count,
+		char **ret_error); /* ';'-separated; config_list_free() */
+int config_u64(const struct config *config, const char *section, const char *key, uint64_t min,
+	       uint64_t max, uint64_t *ret_value, char **ret_error);
+int config_bool(const struct config *config, const char *section, const char *key, bool *ret_value,
+		char **ret_error); /* yes/no, true/false, 1/0 */
 /* @names is NULL-terminated; the value is the index. */
 int config_enum(const struct config *config, const char *section, const char *key,
 		const char *const *names, unsigned int *ret_value, char **ret_error);

@@ -11,7 +11,7 @@
 
 #include "log.h"
 
-#define LOG_LINE	2048	/* bytes; longer lines are cut */
+#define LOG_LINE 2048 /* bytes; longer lines are cut */
 
 static const char *log_program = "tlshd";
 static bool log_to_stderr = true;

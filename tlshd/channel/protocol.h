@@ -38,13 +38,13 @@
 
 #include <stdint.h>
 
-#define CHANNEL_VERSION		1
+#define CHANNEL_VERSION 1
 
 struct channel_header {
-	uint32_t length;	/* of the payload, bytes; <= CHANNEL_MAX_PAYLOAD */
-	uint16_t type;		/* enum channel_type */
-	uint16_t reserved;	/* 0 */
-	uint64_t session;	/* id of the kernel; 0 for HELLO only */
+	uint32_t length;   /* of the payload, bytes; <= CHANNEL_MAX_PAYLOAD */
+	uint16_t type;	   /* enum channel_type */
+	uint16_t reserved; /* 0 */
+	uint64_t session;  /* id of the kernel; 0 for HELLO only */
 } __attribute__((packed));
 
 enum channel_type {
@@ -65,76 +65,77 @@ enum channel_type {
 };
 
 /* Limits */
-#define CHANNEL_MAX_PAYLOAD	(48 * 1024)	/* bytes of one message */
-#define CHANNEL_MAX_BYTES	(16 * 1024)	/* bytes of one BYTES message */
-#define CHANNEL_MAX_READ	(17 * 1024)	/* READ never asks for more: one record with header */
-#define CHANNEL_WINDOW		(64 * 1024)	/* BYTES of one session that wait in one direction; more ends it */
-#define CHANNEL_MAX_SESSIONS	65536		/* open on one channel */
+#define CHANNEL_MAX_PAYLOAD (48 * 1024) /* bytes of one message */
+#define CHANNEL_MAX_BYTES   (16 * 1024) /* bytes of one BYTES message */
+#define CHANNEL_MAX_READ    (17 * 1024) /* READ never asks for more: one record with header */
+#define CHANNEL_WINDOW \
+	(64 * 1024) /* BYTES of one session that wait in one direction; more ends it */
+#define CHANNEL_MAX_SESSIONS 65536 /* open on one channel */
 
 /* The state of a session as both sides count it */
 enum channel_state {
-	CHANNEL_STATE_NONE,		/* not open */
-	CHANNEL_STATE_HANDSHAKE,	/* after OPEN */
-	CHANNEL_STATE_ESTABLISHED,	/* after DONE */
+	CHANNEL_STATE_NONE,	   /* not open */
+	CHANNEL_STATE_HANDSHAKE,   /* after OPEN */
+	CHANNEL_STATE_ESTABLISHED, /* after DONE */
 	CHANNEL_STATE_MAX,
 };
 
 enum channel_direction {
-	CHANNEL_TO_SESSION,		/* agent -> session handler */
-	CHANNEL_TO_AGENT,		/* session handler -> agent */
+	CHANNEL_TO_SESSION, /* agent -> session handler */
+	CHANNEL_TO_AGENT,   /* session handler -> agent */
 };
 
 /* KEYS payload, followed by crypto_info (a struct tls12_crypto_info_* of linux/tls.h) */
 struct channel_keys {
-	uint8_t direction;		/* enum channel_keys_direction */
-	uint8_t reserved;		/* 0 */
-	uint16_t max_payload;		/* TLS_TX_MAX_PAYLOAD_LEN; 0: no limit negotiated */
-	uint32_t crypto_info_len;	/* bytes */
+	uint8_t direction;	  /* enum channel_keys_direction */
+	uint8_t reserved;	  /* 0 */
+	uint16_t max_payload;	  /* TLS_TX_MAX_PAYLOAD_LEN; 0: no limit negotiated */
+	uint32_t crypto_info_len; /* bytes */
 } __attribute__((packed));
 
 enum channel_keys_direction {
-	CHANNEL_KEYS_TX = 1,		/* the host sends with them */
+	CHANNEL_KEYS_TX = 1, /* the host sends with them */
 	CHANNEL_KEYS_RX = 2,
 };
 
-/* Attributes of OPEN, DONE and FAIL: struct channel_attr, then the value, no padding; each at most once */
+/* Attributes of OPEN, DONE and FAIL: this, then the value, no padding; each at most once */
 struct channel_attr {
-	uint16_t type;			/* enum channel_attr_type */
-	uint16_t length;		/* of the value, bytes */
+	uint16_t type;	 /* enum channel_attr_type */
+	uint16_t length; /* of the value, bytes */
 } __attribute__((packed));
 
 enum channel_attr_type {
 	/* OPEN; what the program did not set is absent */
-	CHANNEL_A_ROLE = 1,		/* u32 TLS_HANDOFF_CLIENT, _SERVER; required */
-	CHANNEL_A_PROFILE = 2,		/* string; required */
-	CHANNEL_A_UID = 3,		/* u32; required */
-	CHANNEL_A_PEER_NAME = 4,	/* string */
-	CHANNEL_A_ALPN = 5,		/* OPEN: length-prefixed names; DONE: the bare chosen one */
-	CHANNEL_A_AUTH = 6,		/* u32 TLS_HANDOFF_AUTH_*; DONE: what took place */
-	CHANNEL_A_CLIENT_CERT = 7,	/* u32 TLS_HANDOFF_CERT_* */
-	CHANNEL_A_PSK_IDENTITY = 8,	/* string */
-	CHANNEL_A_MIN_VERSION = 9,	/* u16 TLS_1_x_VERSION */
-	CHANNEL_A_MAX_VERSION = 10,	/* u16 */
-	CHANNEL_A_CIPHERS = 11,		/* array of u16 TLS_CIPHER_* */
-	CHANNEL_A_RESUME = 12,		/* u32 0 or 1 */
-	CHANNEL_A_REMOTE = 13,		/* string: address and port, for resumption's cache key and logs */
+	CHANNEL_A_ROLE = 1,	    /* u32 TLS_HANDOFF_CLIENT, _SERVER; required */
+	CHANNEL_A_PROFILE = 2,	    /* string; required */
+	CHANNEL_A_UID = 3,	    /* u32; required */
+	CHANNEL_A_PEER_NAME = 4,    /* string */
+	CHANNEL_A_ALPN = 5,	    /* OPEN: length-prefixed names; DONE: the bare chosen one */
+	CHANNEL_A_AUTH = 6,	    /* u32 TLS_HANDOFF_AUTH_*; DONE: what took place */
+	CHANNEL_A_CLIENT_CERT = 7,  /* u32 TLS_HANDOFF_CERT_* */
+	CHANNEL_A_PSK_IDENTITY = 8, /* string */
+	CHANNEL_A_MIN_VERSION = 9,  /* u16 TLS_1_x_VERSION */
+	CHANNEL_A_MAX_VERSION = 10, /* u16 */
+	CHANNEL_A_CIPHERS = 11,	    /* array of u16 TLS_CIPHER_* */
+	CHANNEL_A_RESUME = 12,	    /* u32 0 or 1 */
+	CHANNEL_A_REMOTE = 13, /* string: address and port, for resumption's cache key and logs */
 
 	/* DONE */
-	CHANNEL_A_VERSION = 32,		/* u16; required */
-	CHANNEL_A_CIPHER = 33,		/* u16; required */
-	CHANNEL_A_RESUMED = 34,		/* u32 0 or 1 */
-	CHANNEL_A_PEER_IDENTITY = 35,	/* string with its kind, control characters escaped */
-	CHANNEL_A_PEER_CERT = 36,	/* DER of the leaf */
-	CHANNEL_A_SERVER_NAME = 37,	/* string: SNI received */
-	CHANNEL_A_LIMIT_RECORDS = 38,	/* u64; 0 default */
-	CHANNEL_A_TRUNCATION_EOF = 39,	/* u32 0 or 1 */
+	CHANNEL_A_VERSION = 32,	       /* u16; required */
+	CHANNEL_A_CIPHER = 33,	       /* u16; required */
+	CHANNEL_A_RESUMED = 34,	       /* u32 0 or 1 */
+	CHANNEL_A_PEER_IDENTITY = 35,  /* string with its kind, control characters escaped */
+	CHANNEL_A_PEER_CERT = 36,      /* DER of the leaf */
+	CHANNEL_A_SERVER_NAME = 37,    /* string: SNI received */
+	CHANNEL_A_LIMIT_RECORDS = 38,  /* u64; 0 default */
+	CHANNEL_A_TRUNCATION_EOF = 39, /* u32 0 or 1 */
 
 	/* FAIL (and DONE where it applies) */
-	CHANNEL_A_STATUS = 64,		/* u32 positive errno; required in FAIL */
-	CHANNEL_A_VERIFY_STATUS = 65,	/* u32 TLS_HANDOFF_VERIFY_* */
-	CHANNEL_A_ALERT_SENT = 66,	/* u32 alert description; absent: none */
-	CHANNEL_A_ALERT_RECEIVED = 67,	/* u32 */
-	CHANNEL_A_ERROR = 68,		/* string: why, in words, one sentence, peer's text escaped */
+	CHANNEL_A_STATUS = 64,	       /* u32 positive errno; required in FAIL */
+	CHANNEL_A_VERIFY_STATUS = 65,  /* u32 TLS_HANDOFF_VERIFY_* */
+	CHANNEL_A_ALERT_SENT = 66,     /* u32 alert description; absent: none */
+	CHANNEL_A_ALERT_RECEIVED = 67, /* u32 */
+	CHANNEL_A_ERROR = 68, /* string: why, in words, one sentence, peer's text escaped */
 	CHANNEL_A_MAX = 68,
 };
 

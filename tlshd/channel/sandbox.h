@@ -11,8 +11,8 @@
 #include <stddef.h>
 
 struct sandbox {
-	const char *user;		/* unprivileged account; must exist when we are root */
-	const int *syscalls;		/* allowed ones on top of the common list; seccomp kills the process otherwise */
+	const char *user; /* unprivileged account; must exist when we are root */
+	const int *syscalls; /* allowed besides the common list; any other kills the process */
 	size_t syscall_count;
 };
 
