@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Queues and dispatch, see test_peer.h.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "test_peer_internal.h"
+
+void queue_put(struct queue *queue, const void *bytes, size_t length)
+{
+	if (!length)
+		return;
+	memmove(queue->bytes, queue->bytes + queue->start, queue->length);
+	queue->start = 0;
+	queue->bytes = realloc(queue->bytes, queue->length + length);
+	assert_non_null(queue->bytes);
+	memcpy(queue->bytes + queue->length, bytes, length);
+	queue->length += length;
+}
+
+size_t queue_take(struct queue *queue, void *bytes, size_t max)
+{
+	size_t part = queue->length < max ? queue->length : max;
+
+	if (part)
+		memcpy(bytes, queue->bytes + queue->start, part);
+	queue->start += part;
+	queue->length -= part;
+	return part;
+}
+
+void peer_free(struct peer *peer)
+{
+	if (!peer)
+		return;
+	free(peer->in.bytes);
+	free(peer->out.bytes);
+	peer->ops->free(peer);
+}
+
+bool peer_handshake(struct peer *peer)
+{
+	return !peer->failed && peer->ops->handshake(peer);
+}
+
+bool peer_failed(const struct peer *peer)
+{
+	return peer->failed;
+}
+
+int peer_alert(const struct peer *peer)
+{
+	return peer->alert;
+}
+
+void peer_put(struct peer *peer, const void *bytes, size_t length)
+{
+	queue_put(&peer->in, bytes, length);
+}
+
+size_t peer_pending(const struct peer *peer)
+{
+	return peer->out.length;
+}
+
+size_t peer_peek(const struct peer *peer, void *bytes, size_t max)
+{
+	size_t part = peer->out.length < max ? peer->out.length : max;
+
+	memcpy(bytes, peer->out.bytes + peer->out.start, part);
+	return part;
+}
+
+size_t peer_take(struct peer *peer, void *bytes, size_t max)
+{
+	return queue_take(&peer->out, bytes, max);
+}
+
+void peer_write(struct peer *peer, const void *data, size_t length)
+{
+	peer->ops->write(peer, data, length);
+}
+
+int peer_read(struct peer *peer, void *data, size_t max)
+{
+	return peer->ops->read(peer, data, max);
+}
+
+void peer_key_update(struct peer *peer, bool request)
+{
+	peer->ops->key_update(peer, request);
+}
+
+void peer_renegotiate(struct peer *peer)
+{
+	peer->ops->renegotiate(peer);
+}

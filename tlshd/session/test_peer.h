@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The other side of a connection, in this process and without a socket: OpenSSL
+ * or GnuTLS over two byte queues.
+ */
+#ifndef TLSHD_SESSION_TEST_PEER_H
+#define TLSHD_SESSION_TEST_PEER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct peer;
+
+struct peer_setup {
+	bool server;
+	const char *certificate, *key;	/* files, or NULL */
+	const char *second_certificate, *second_key;
+	const char *ca;			/* verify the other side against it, or NULL */
+	bool require_certificate;	/* server */
+	bool raw;			/* raw public keys; OpenSSL only */
+	const char *server_name;	/* client: SNI, or NULL */
+	int version;			/* 12 or 13 only, 0 both */
+	const char *ciphers;		/* OpenSSL: cipher string of 1.2 or suites of 1.3 (version set);
+					 * GnuTLS: appended to the priority string */
+	const char *alpn;		/* one name, or NULL */
+	const char *psk_identity, *psk_hex;
+	unsigned int max_fragment;	/* client: 512, 1024, 2048, 4096 or 0; OpenSSL only */
+	unsigned int record_size_limit;	/* GnuTLS only, 0 none */
+};
+
+struct peer *peer_openssl(const struct peer_setup *setup);
+struct peer *peer_gnutls(const struct peer_setup *setup);
+void peer_free(struct peer *peer);
+
+/* One step of the handshake with what is there; whether it is complete. */
+bool peer_handshake(struct peer *peer);
+/* Whether it failed, by its own decision or an alert. */
+bool peer_failed(const struct peer *peer);
+/* The last fatal alert that came from the other side, or -1 */
+int peer_alert(const struct peer *peer);
+
+/* Wire bytes */
+void peer_put(struct peer *peer, const void *bytes, size_t length);
+size_t peer_pending(const struct peer *peer);
+size_t peer_peek(const struct peer *peer, void *bytes, size_t max);
+size_t peer_take(struct peer *peer, void *bytes, size_t max);
+
+/* Data; reading gives 0 when there is nothing, -1 at the end (close_notify or failure) */
+void peer_write(struct peer *peer, const void *data, size_t length);
+int peer_read(struct peer *peer, void *data, size_t max);
+/* TLS 1.3 */
+void peer_key_update(struct peer *peer, bool request);
+/* TLS 1.2: asks for a new handshake */
+void peer_renegotiate(struct peer *peer);
+
+#endif /* TLSHD_SESSION_TEST_PEER_H */

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The agent's side for tests: the real tlshd-session with the real tlshd-keys
+ * behind it, and connections through them to peers in this process.
+ */
+#ifndef TLSHD_SESSION_TEST_RIG_H
+#define TLSHD_SESSION_TEST_RIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "attr.h"
+#include "protocol.h"
+#include "test_peer.h"
+#include "test_record.h"
+#include "../../uapi/linux/tls_handoff.h"
+
+#define RIG_MAX_CONNECTIONS	64
+
+struct rig {
+	pid_t session, keys;
+	int fd;				/* the agent's end of the channel */
+	uint64_t last_id;
+	struct connection *connections[RIG_MAX_CONNECTIONS];
+	char log[64];			/* file with both programs' lines */
+};
+
+/* A message to the agent, kept until it is looked at */
+struct rig_message {
+	uint16_t type;
+	size_t length;
+	uint8_t payload[CHANNEL_MAX_PAYLOAD];
+};
+
+struct connection {
+	struct rig *rig;
+	uint64_t id;
+	struct peer *peer;		/* or NULL: the test plays it */
+	size_t want;			/* bytes that READ asked for and did not get */
+	bool peer_ready;
+	bool have_tx, have_rx, done, failed;
+	uint16_t max_payload;
+	struct record_keys tx, rx;	/* as the kernel holds them */
+
+	/* DONE and FAIL */
+	uint32_t status, verify, auth;
+	int alert_sent, alert_received;	/* -1 none */
+	uint16_t version, cipher;
+	uint64_t limit_records;
+	bool truncation_eof;
+	char identity[TLS_HANDOFF_MAX_IDENTITY + 1];
+	char alpn[TLS_HANDOFF_MAX_ALPN_NAME + 1];
+	char server_name[TLS_HANDOFF_MAX_PEER_NAME + 1];
+	char words[TLS_HANDOFF_MAX_ERROR + 1];
+	size_t certificate_length;
+
+	/* after DONE */
+	unsigned int continues;		/* CONTINUE messages seen */
+	uint32_t last_continue;
+	unsigned int tx_updates, rx_updates;
+	int alert_record;		/* description of the last alert RECORD, or -1 */
+	int alert_level;
+};
+
+/* Makes a folder with the test PKI and enters it, as an unprivileged user. */
+void rig_enter_folder(void);
+void rig_leave_folder(void);
+
+/* Starts both programs on @config (the text of tlshd.conf) and exchanges HELLO. */
+void rig_start(struct rig *rig, const char *config);
+/* Closes the channel; both must end by themselves with status 0. */
+void rig_stop(struct rig *rig);
+/* tlshd-session -t: exit status; standard error in @output. */
+int rig_check(const char *config, char *output, size_t size);
+/* Whether a line of the log has @text. */
+bool rig_log_has(const struct rig *rig, const char *text);
+
+void rig_send(struct rig *rig, uint16_t type, uint64_t id, const void *payload, size_t length);
+/* Waits for one message and gives it to its connection; false at the end of the channel. */
+bool rig_step(struct rig *rig);
+
+/* Options of OPEN with the required ones; add others, then connection_open(). */
+struct attr_builder rig_options(uint32_t role, const char *profile);
+
+/* Sends OPEN (and frees @options). @peer may be NULL; it is owned by the connection then. */
+void connection_open(struct connection *c, struct rig *rig, struct attr_builder *options,
+		     struct peer *peer);
+/* Relays until DONE or FAIL, and until the peer has seen all of it. */
+void connection_run(struct connection *c);
+/* Gives the handler what it wants of the peer's bytes; whether there was something to do. */
+bool connection_relay(struct connection *c);
+/* One record of data in each direction through the keys that were handed out; what the peer
+ * sends before it is diverted. */
+void connection_exchange(struct connection *c);
+/* The peer's next record, which is not data, goes to the handler as RECORD; after a handshake
+ * record its answer is awaited. */
+void connection_divert(struct connection *c);
+/* RECORD of the agent */
+void connection_record(struct connection *c, uint8_t type, const void *data, size_t length);
+/* CLOSE and forget, freeing the peer */
+void connection_close(struct connection *c);
+
+#endif /* TLSHD_SESSION_TEST_RIG_H */
