@@ -13,7 +13,7 @@ gnutls_serv() {
 
 gnutls_cli() {	# ARGUMENT... HOST: an echo of the payload through our listener
 	local cli_status=0
-	feed echoed | timeout "$deadline" gnutls-cli --port "$port" --logfile peer.err \
+	feed echoed | reader timeout "$deadline" gnutls-cli --port "$port" --logfile peer.err \
 		--x509cafile "$pki/ca.pem" "$@" > echoed 2> cli.err || cli_status=$?
 	[ "$cli_status" -eq 0 ] ||
 		fail "gnutls-cli: status $cli_status: $(tail -n 3 peer.err cli.err) $(cat err)"

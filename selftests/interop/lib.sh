@@ -91,14 +91,24 @@ wait_peer() {
 # connect ARGUMENT...: our side as the client, with standard input from the caller.
 connect() {
 	status=0
-	timeout "$deadline" tls-handoff connect --info --json "$@" > out 2> err || status=$?
+	reader timeout "$deadline" tls-handoff connect --info --json "$@" > out 2> err || status=$?
 }
 
-# feed OUTPUT: the payload, then waits until OUTPUT has as much. For programs that would
-# stop listening at the end of their input.
+# feed OUTPUT: the payload, then waits until OUTPUT has as much or nobody is left that
+# could make it. For programs that would stop listening at the end of their input.
 feed() {
 	cat "$payload"
-	until_true has_bytes "$1" "$(stat -c %s "$payload")"
+	until_true is_fed "$1" "$(stat -c %s "$payload")"
+}
+
+is_fed() { has_bytes "$1" "$2" || [ -e reader_ended ]; }
+
+# reader COMMAND...: what feed feeds.
+reader() {
+	local code=0
+	"$@" || code=$?
+	: > reader_ended
+	return "$code"
 }
 
 expect_status() {
@@ -124,9 +134,9 @@ expect_same() {
 end_test() {
 	local pid
 	for pid in "${pids[@]}"; do
-		kill -KILL "$pid" 2>/dev/null
+		kill -KILL "$pid" 2>/dev/null || :
 	done
-	wait 2>/dev/null
+	wait 2>/dev/null || :
 }
 
 # One test: its own folder, its own processes.

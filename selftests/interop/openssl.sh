@@ -19,7 +19,7 @@ s_server() {
 # s_client ARGUMENT...: an echo of the payload through our listener.
 s_client() {
 	local s_client_status=0
-	feed echoed | timeout "$deadline" openssl s_client -connect "127.0.0.1:$port" -quiet \
+	feed echoed | reader timeout "$deadline" openssl s_client -connect "127.0.0.1:$port" -quiet -nocommands \
 		-no_ign_eof -CAfile "$pki/ca.pem" -verify_return_error \
 		-verify_hostname server.test "$@" > echoed 2> peer.err || s_client_status=$?
 	[ "$s_client_status" -eq 0 ] ||
@@ -119,7 +119,7 @@ openssl_server_address() {	# LISTENING ADDRESS
 
 openssl_client_address() {
 	listen -6 "$port" -- cat
-	feed echoed | timeout "$deadline" openssl s_client -connect "[::1]:$port" -quiet \
+	feed echoed | reader timeout "$deadline" openssl s_client -connect "[::1]:$port" -quiet -nocommands \
 		-no_ign_eof -CAfile "$pki/ca.pem" -verify_return_error -verify_ip ::1 \
 		> echoed 2> peer.err || fail "s_client: $(tail -n 3 peer.err) $(cat err)"
 	expect_same echoed "$payload"

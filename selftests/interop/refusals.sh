@@ -92,14 +92,30 @@ no_common_alpn_client() {
 	expect_words 'alert no application protocol' peer.err
 }
 
-# A server that wants a certificate which our profile cannot show.
-server_wants_certificate() {
+# The server does not trust our certificate. In TLS 1.3 that comes out after the handshake
+# is done for us: the exit status is that of a broken connection.
+distrusts_our_certificate() {	# STATUS s_server's ARGUMENT...
+	local expected=$1
+	shift
+	server openssl s_server -accept "$port" -naccept 1 -cert "$pki/peer.pem" -rev \
+		-key "$pki/peer.key" -Verify 1 -verify_return_error -no_ca_names \
+		-CAfile "$pki/rogue.pem" "$@"
+	connect server.test "$port" < "$payload"
+	expect_status "$expected"
+	expect_words 'unknown_ca' err
+	wait_peer
+	expect_words 'verify error' peer.err
+}
+
+# The server names a certification authority that none of our certificates is from.
+wants_another_certificate() {	# STATUS ALERT s_server's ARGUMENT...
+	local expected=$1 alert=$2
+	shift 2
 	server openssl s_server -accept "$port" -naccept 1 -cert "$pki/peer.pem" -rev \
 		-key "$pki/peer.key" -Verify 1 -verify_return_error -CAfile "$pki/rogue.pem" "$@"
 	connect server.test "$port" < "$payload"
-	# TLS 1.3: the alert comes after our handshake is done.
-	[ "$status" -eq 3 ] || [ "$status" -eq 1 ] || fail "exit status $status: $(cat err)"
-	expect_words 'unknown.ca' err
+	expect_status "$expected"
+	expect_words "$alert" err
 }
 
 # Something that does not speak TLS at all.
@@ -183,8 +199,12 @@ add interop.openssl.client.refused.unknown_psk refuse_psk_client somebody
 add interop.openssl.client.refused.alpn no_common_alpn_client
 add interop.openssl.server.refuses_us.alpn no_common_alpn_server
 add interop.openssl.server.refuses_us.cipher no_common_cipher
-add interop.openssl.server.refuses_us.tls13_certificate server_wants_certificate -tls1_3
-add interop.openssl.server.refuses_us.tls12_certificate server_wants_certificate -tls1_2
+add interop.openssl.server.refuses_us.tls13_certificate distrusts_our_certificate 1 -tls1_3
+add interop.openssl.server.refuses_us.tls12_certificate distrusts_our_certificate 3 -tls1_2
+add interop.openssl.server.refuses_us.tls13_no_certificate wants_another_certificate 1 \
+	certificate_required -tls1_3
+add interop.openssl.server.refuses_us.tls12_no_certificate wants_another_certificate 3 \
+	handshake_failure -tls1_2
 add interop.openssl.server.refused.tls12_only too_old_server
 add interop.socat.server.refused.plaintext plain_server
 add interop.socat.server.refused.silence silent_server

@@ -10,6 +10,7 @@
 #include "commands.h"
 #include "connection.h"
 #include "info.h"
+#include "names.h"
 #include "relay.h"
 
 static int unavailable(int error)
@@ -67,10 +68,20 @@ int connection_secure(int fd, __u32 role, const struct options *options, const c
 	return EXIT_DONE;
 }
 
+/* The alert that ended the connection, if the peer sent one. */
+static const char *alert_words(int fd)
+{
+	struct tls_handoff_info info;
+
+	if (handoff_info(fd, &info) < 0 || info.alert_received <= 0)
+		return NULL;
+	return alert_name(info.alert_received);
+}
+
 int connection_relay(int fd, const struct options *options, const char *peer)
 {
 	char words[TLS_HANDOFF_MAX_ERROR + 1];
-	const char *where;
+	const char *where, *alert;
 	int r;
 
 	r = relay(fd, options->recv_only, options->send_only, &where);
@@ -78,9 +89,11 @@ int connection_relay(int fd, const struct options *options, const char *peer)
 		return EXIT_DONE;
 	if (r == -ECONNABORTED)
 		snprintf(words, sizeof(words), "%s",
-			 "the connection was cut: the peer ended it without saying so (truncation)");
+			 "the peer ended the connection without saying so: it is truncated");
 	else
 		handoff_error(fd, r, words, sizeof(words));
-	fprintf(stderr, "tls-handoff: %s: %s: %s\n", peer, where, words);
+	alert = alert_words(fd);
+	fprintf(stderr, "tls-handoff: %s: %s: %s%s%s\n", peer, where, words,
+		alert ? ": alert " : "", alert ? alert : "");
 	return EXIT_IO;
 }
