@@ -4,6 +4,7 @@
  * the session fd, and close_notify, which the module sends itself.
  */
 
+#include <linux/sched/signal.h>
 #include <net/tls_prot.h>
 
 #include "tls_handoff.h"
@@ -59,6 +60,14 @@ static int tls_handoff_send_data(struct tls_handoff_ctx *ctx, struct msghdr *msg
 	return sent;
 }
 
+/* Always EPIPE: what sk_err holds is for SO_ERROR, which is how poll()ers learn the reason */
+static int tls_handoff_broken_pipe(int flags)
+{
+	if (!(flags & MSG_NOSIGNAL))
+		send_sig(SIGPIPE, current, 0);
+	return -EPIPE;
+}
+
 /**
  * tls_handoff_sendmsg() - proto_ops.sendmsg of a taken-over socket
  * @app: the program's socket
@@ -82,7 +91,7 @@ int tls_handoff_sendmsg(struct socket *app, struct msghdr *msg, size_t size)
 		}
 		ret = tls_handoff_wait_ready(ctx, sock_sndtimeo(sk, msg->msg_flags & MSG_DONTWAIT));
 		if (tls_handoff_state(ctx) == TLS_HANDOFF_STATE_FAILED)
-			return sk_stream_error(sk, msg->msg_flags, -EPIPE);
+			return tls_handoff_broken_pipe(msg->msg_flags);
 		if (ret)
 			return ret;
 	}
