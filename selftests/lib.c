@@ -407,23 +407,31 @@ long long stat_read(const char *name)
 	return found;
 }
 
-int pair_start(struct pair *pair, int family)
+int pair_prepare(struct pair *pair, int family)
 {
-	uint32_t role = TLS_HANDOFF_CLIENT;
-	struct accepted accepted;
 	int err;
 
 	pair->app = pair->peer = pair->session = -1;
-	err = agent_open(&pair->agent);
-	if (err)
-		return err;
+	if (!pair->agent) {
+		err = agent_open(&pair->agent);
+		if (err)
+			return err;
+	}
 	err = tcp_pair(family, &pair->app, &pair->peer);
 	if (err)
 		return err;
 	if (setsockopt(pair->app, SOL_TCP, TCP_ULP, TLS_HANDOFF_ULP, strlen(TLS_HANDOFF_ULP)) ||
-	    setsockopt(pair->app, SOL_TLS_HANDOFF, TLS_HANDOFF_PEER_NAME, "peer.test", 9) ||
-	    set_nonblock(pair->app, true))
+	    setsockopt(pair->app, SOL_TLS_HANDOFF, TLS_HANDOFF_PEER_NAME, "peer.test", 9))
 		return -errno;
+	return 0;
+}
+
+int pair_begin(struct pair *pair, uint32_t role)
+{
+	struct accepted accepted;
+	int err;
+
+	set_nonblock(pair->app, true);
 	if (!setsockopt(pair->app, SOL_TLS_HANDOFF, TLS_HANDOFF_START, &role, sizeof(role)) ||
 	    errno != EINPROGRESS)
 		return -EPROTO;
@@ -434,6 +442,13 @@ int pair_start(struct pair *pair, int family)
 	pair->session = accepted.fd;
 	pair->id = accepted.id;
 	return 0;
+}
+
+int pair_start(struct pair *pair, int family)
+{
+	int err = pair_prepare(pair, family);
+
+	return err ? err : pair_begin(pair, TLS_HANDOFF_CLIENT);
 }
 
 int pair_finish(struct pair *pair, const struct done *done)
@@ -465,7 +480,7 @@ int pair_open(struct pair *pair, int family, uint16_t version, uint16_t cipher)
 	return pair_finish(pair, NULL);
 }
 
-void pair_close(struct pair *pair)
+void pair_close_sockets(struct pair *pair)
 {
 	if (pair->app >= 0)
 		close(pair->app);
@@ -473,9 +488,14 @@ void pair_close(struct pair *pair)
 		close(pair->peer);
 	if (pair->session >= 0)
 		close(pair->session);
+	pair->app = pair->peer = pair->session = -1;
+}
+
+void pair_close(struct pair *pair)
+{
+	pair_close_sockets(pair);
 	agent_close(pair->agent);
 	pair->agent = NULL;
-	pair->app = pair->peer = pair->session = -1;
 }
 
 struct tls_handoff_info get_info(int fd)

@@ -105,7 +105,7 @@ int send_alert(int fd, uint8_t level, uint8_t description);
 /* A counter of /proc/net/tls_handoff_stat, or -1 */
 long long stat_read(const char *name);
 
-/* A handed-off connection, ready for data */
+/* A connection that is to be handed off; 0 or -errno from all that open one */
 struct pair {
 	struct agent *agent;
 	int app, peer, session;
@@ -113,9 +113,20 @@ struct pair {
 	uint16_t version, cipher;
 };
 
+#define PAIR_NONE ((struct pair){ .app = -1, .peer = -1, .session = -1 })
+
+/* An agent unless there is one, a taken-over socket with a PEER_NAME */
+int pair_prepare(struct pair *pair, int family);
+/* START, and ACCEPT: the session fd is there */
+int pair_begin(struct pair *pair, uint32_t role);
+/* Both of these, as client */
+int pair_start(struct pair *pair, int family);
+/* Keys, DONE (%NULL: success), and the peer's keys */
+int pair_finish(struct pair *pair, const struct done *done);
+/* All of these: ready for data */
 int pair_open(struct pair *pair, int family, uint16_t version, uint16_t cipher);
-int pair_start(struct pair *pair, int family);		/* up to ACCEPT: the session fd is there */
-int pair_finish(struct pair *pair, const struct done *done);	/* keys, DONE, peer */
+/* All but the agent */
+void pair_close_sockets(struct pair *pair);
 void pair_close(struct pair *pair);
 
 /* TLS_HANDOFF_INFO */
