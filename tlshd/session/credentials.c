@@ -29,11 +29,12 @@ static void mistake(char **ret_mistake, const char *path, const char *words)
 static int chain_issuers(struct profile_chain *chain)
 {
 	gnutls_x509_crt_t certificate;
-	int r = 0;
+	int r;
 
 	chain->issuers = calloc(chain->count, sizeof(*chain->issuers));
 	if (!chain->issuers)
 		return -ENOMEM;
+	r = gnutls_pcert_export_x509(&chain->certificates[0], &chain->leaf);
 	for (unsigned int i = 0; r >= 0 && i < chain->count; i++) {
 		r = gnutls_pcert_export_x509(&chain->certificates[i], &certificate);
 		if (r < 0)
@@ -92,6 +93,8 @@ void credentials_free_chain(struct profile_chain *chain)
 	free(chain->certificates);
 	free(chain->issuers);
 	gnutls_free(chain->spki.data);
+	if (chain->leaf)
+		gnutls_x509_crt_deinit(chain->leaf);
 	if (chain->key)
 		gnutls_privkey_deinit(chain->key);
 	free(chain->path);
@@ -254,14 +257,16 @@ static bool chain_is_from(const struct profile_chain *chain, const gnutls_datum_
 	return count == 0;
 }
 
+static int chain_type(const struct profile_chain *chain)
+{
+	return gnutls_pubkey_get_pk_algorithm(chain->certificates[0].pubkey, NULL);
+}
+
 static bool chain_has_type(const struct profile_chain *chain, const gnutls_pk_algorithm_t *types,
 			   unsigned int count)
 {
-	unsigned int bits;
-	int type = gnutls_pubkey_get_pk_algorithm(chain->certificates[0].pubkey, &bits);
-
 	for (unsigned int i = 0; i < count; i++)
-		if ((int)types[i] == type)
+		if ((int)types[i] == chain_type(chain))
 			return true;
 	return count == 0;
 }
@@ -293,6 +298,21 @@ static int choose_client_chain(gnutls_session_t tls, const struct gnutls_cert_re
 		break;
 	}
 	return 0;
+}
+
+unsigned int credentials_key_types(const struct profile *profile, const char *server_name)
+{
+	char identity[NAMES_IDENTITY];
+	unsigned int types = 0;
+
+	for (size_t i = 0; i < profile->chain_count; i++) {
+		const struct profile_chain *chain = &profile->chains[i];
+
+		if (chain->key && names_match_certificate(chain->leaf, server_name, identity))
+			types |= chain_type(chain) == GNUTLS_PK_RSA ? CREDENTIALS_RSA :
+								      CREDENTIALS_ECDSA;
+	}
+	return types;
 }
 
 /* Server: GnuTLS owns what it is given, so it gets a second copy. */

@@ -18,4 +18,11 @@ void credentials_free_chain(struct profile_chain *chain);
  * server and raw credentials.  Logs what has no counterpart.  0 or -errno. */
 int credentials_attach_keys(struct profile *profile, struct keyclient *keys);
 
+/* Key types of the usable chains that are for @server_name; 0 if none is. */
+enum {
+	CREDENTIALS_ECDSA = 1 << 0,
+	CREDENTIALS_RSA = 1 << 1,
+};
+unsigned int credentials_key_types(const struct profile *profile, const char *server_name);
+
 #endif /* TLSHD_SESSION_CREDENTIALS_H */

@@ -13,6 +13,7 @@
 
 #include "attr.h"
 #include "coroutine.h"
+#include "credentials.h"
 #include "handshake.h"
 #include "log.h"
 #include "profile.h"
@@ -43,7 +44,19 @@ static bool cipher_fits(const struct parameters *p, uint16_t cipher)
 	return p->auth != TLS_HANDOFF_AUTH_PSK || secrets_length(cipher) == 32;
 }
 
-static int set_priority(struct handshake *handshake)
+/* Key exchange exists in TLS 1.2 only; in TLS 1.3 the list says that certificates are used. */
+static const char *key_exchange(const struct parameters *p, unsigned int types)
+{
+	if (p->auth == TLS_HANDOFF_AUTH_PSK)
+		return ":-KX-ALL:+ECDHE-PSK";
+	if (types == CREDENTIALS_RSA)
+		return ":-KX-ALL:+ECDHE-RSA";
+	if (types == CREDENTIALS_ECDSA)
+		return ":-KX-ALL:+ECDHE-ECDSA";
+	return ":-KX-ALL:+ECDHE-ECDSA:+ECDHE-RSA";
+}
+
+static int set_priority(struct handshake *handshake, unsigned int types)
 {
 	const struct parameters *p = &handshake->parameters;
 	char text[MAX_PRIORITY];
@@ -53,8 +66,7 @@ static int set_priority(struct handshake *handshake)
 	n = (size_t)snprintf(text, sizeof(text), "%s%s%s%s%s", priority_base,
 			     p->max_version >= TLS_1_3_VERSION ? ":+VERS-TLS1.3" : "",
 			     p->min_version <= TLS_1_2_VERSION ? ":+VERS-TLS1.2" : "",
-			     p->auth == TLS_HANDOFF_AUTH_PSK ? ":-KX-ALL:+ECDHE-PSK" :
-			     ":-KX-ALL:+ECDHE-ECDSA:+ECDHE-RSA",
+			     key_exchange(p, types),
 			     p->auth == TLS_HANDOFF_AUTH_RAWPK ?
 			     ":+CTYPE-CLI-RAWPK:+CTYPE-SRV-RAWPK" : ":+CTYPE-X509");
 	for (size_t i = 0; i < p->cipher_count; i++) {
@@ -104,31 +116,6 @@ static int check_own_credentials(struct handshake *handshake)
 	return 0;
 }
 
-static int set_certificates(struct handshake *handshake)
-{
-	static const gnutls_certificate_request_t requests[] = {
-		GNUTLS_CERT_IGNORE, GNUTLS_CERT_REQUEST, GNUTLS_CERT_REQUIRE
-	};
-	const struct parameters *p = &handshake->parameters;
-	const struct profile *profile = handshake->session->profile;
-	gnutls_certificate_credentials_t credentials = profile->server;
-	int r;
-
-	if (check_own_credentials(handshake) < 0)
-		return -1;
-	if (p->auth == TLS_HANDOFF_AUTH_RAWPK)
-		credentials = profile->raw;
-	else if (p->role == TLS_HANDOFF_CLIENT)
-		credentials = profile->client;
-	r = gnutls_credentials_set(handshake->tls, GNUTLS_CRD_CERTIFICATE, credentials);
-	if (r < 0)
-		return gnutls_failed(handshake, r);
-	if (p->role == TLS_HANDOFF_SERVER)
-		gnutls_certificate_server_set_request(handshake->tls, requests[p->client_cert]);
-	gnutls_session_set_verify_function(handshake->tls, verify_peer);
-	return 0;
-}
-
 static int set_alpn(struct handshake *handshake)
 {
 	const struct parameters *p = &handshake->parameters;
@@ -155,6 +142,32 @@ static int set_server_name(struct handshake *handshake)
 	r = gnutls_server_name_set(handshake->tls, GNUTLS_NAME_DNS, p->peer_name,
 				   strlen(p->peer_name));
 	return r < 0 ? gnutls_failed(handshake, r) : 0;
+}
+
+/* The SNI received, NUL-terminated; false if there is none that is a name */
+static bool get_server_name(gnutls_session_t tls, char *ret_name, size_t size)
+{
+	size_t length = size;
+	unsigned int type;
+
+	return gnutls_server_name_get(tls, ret_name, &length, &type, 0) == 0 &&
+	       type == GNUTLS_NAME_DNS && length && strlen(ret_name) == length;
+}
+
+/* GnuTLS chooses the cipher suite of TLS 1.2 first and then a certificate that fits it; the
+ * certificate for the name comes first here, so only its key exchange is left to choose. */
+static int after_client_hello(gnutls_session_t tls)
+{
+	struct handshake *handshake = gnutls_session_get_ptr(tls);
+	char name[TLS_HANDOFF_MAX_PEER_NAME + 1];
+	unsigned int types;
+
+	if (!get_server_name(tls, name, sizeof(name)))
+		return 0;
+	types = credentials_key_types(handshake->session->profile, name);
+	if (types != CREDENTIALS_RSA && types != CREDENTIALS_ECDSA)
+		return 0;
+	return set_priority(handshake, types) < 0 ? GNUTLS_E_INTERNAL_ERROR : 0;
 }
 
 /* Traffic secrets as GnuTLS derives them; those of the handshake itself are of no use to us. */
@@ -195,6 +208,35 @@ static int note_message(gnutls_session_t tls, unsigned int type, unsigned int wh
 	return 0;
 }
 
+static int set_certificates(struct handshake *handshake)
+{
+	static const gnutls_certificate_request_t requests[] = {
+		GNUTLS_CERT_IGNORE, GNUTLS_CERT_REQUEST, GNUTLS_CERT_REQUIRE
+	};
+	const struct parameters *p = &handshake->parameters;
+	const struct profile *profile = handshake->session->profile;
+	gnutls_certificate_credentials_t credentials = profile->server;
+	int r;
+
+	if (check_own_credentials(handshake) < 0)
+		return -1;
+	if (p->auth == TLS_HANDOFF_AUTH_RAWPK)
+		credentials = profile->raw;
+	else if (p->role == TLS_HANDOFF_CLIENT)
+		credentials = profile->client;
+	r = gnutls_credentials_set(handshake->tls, GNUTLS_CRD_CERTIFICATE, credentials);
+	if (r < 0)
+		return gnutls_failed(handshake, r);
+	if (p->role == TLS_HANDOFF_SERVER) {
+		gnutls_certificate_server_set_request(handshake->tls, requests[p->client_cert]);
+		if (p->auth != TLS_HANDOFF_AUTH_RAWPK && p->min_version <= TLS_1_2_VERSION)
+			gnutls_handshake_set_post_client_hello_function(handshake->tls,
+									after_client_hello);
+	}
+	gnutls_session_set_verify_function(handshake->tls, verify_peer);
+	return 0;
+}
+
 static int setup(struct handshake *handshake)
 {
 	const struct parameters *p = &handshake->parameters;
@@ -218,7 +260,7 @@ static int setup(struct handshake *handshake)
 	gnutls_handshake_set_hook_function(handshake->tls, GNUTLS_HANDSHAKE_ANY, GNUTLS_HOOK_POST,
 					   note_message);
 	transport_attach(handshake);
-	if (set_priority(handshake) < 0 || set_alpn(handshake) < 0 ||
+	if (set_priority(handshake, 0) < 0 || set_alpn(handshake) < 0 ||
 	    set_server_name(handshake) < 0)
 		return -1;
 	return p->auth == TLS_HANDOFF_AUTH_PSK ? psk_attach(handshake) :
@@ -365,14 +407,10 @@ static void put_alpn(struct handshake *handshake, struct attr_builder *done)
 static void put_server_name(struct handshake *handshake, struct attr_builder *done)
 {
 	char name[TLS_HANDOFF_MAX_PEER_NAME + 1];
-	size_t length = sizeof(name);
-	unsigned int type;
 
 	if (handshake->parameters.role == TLS_HANDOFF_SERVER &&
-	    gnutls_server_name_get(handshake->tls, name, &length, &type, 0) == 0 &&
-	    type == GNUTLS_NAME_DNS && length && length <= TLS_HANDOFF_MAX_PEER_NAME &&
-	    !memchr(name, 0, length))
-		attr_put(done, CHANNEL_A_SERVER_NAME, name, length);
+	    get_server_name(handshake->tls, name, sizeof(name)))
+		attr_put_string(done, CHANNEL_A_SERVER_NAME, name);
 }
 
 static int send_done(struct handshake *handshake)

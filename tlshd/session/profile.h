@@ -27,6 +27,7 @@ struct profile_chain {
 	char *path;
 	gnutls_pcert_st *certificates;
 	unsigned int count;
+	gnutls_x509_crt_t leaf;
 	gnutls_datum_t spki;		/* of the leaf, DER */
 	gnutls_datum_t *issuers;	/* raw DN of each certificate's issuer */
 	gnutls_privkey_t key;		/* NULL: no key for it */

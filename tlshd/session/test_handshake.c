@@ -78,7 +78,8 @@ static void as_client(const char *profile, const char *name, make_peer make,
 	connection_open(c, &rig, &options, make(setup));
 	connection_run(c);
 	if (c->failed)
-		fail_msg("failed: %s", c->words);
+		fail_msg("%s, version %d: %s", setup->server_name ? setup->server_name : "",
+			 setup->version, c->words);
 }
 
 static void as_server(const char *profile, make_peer make, const struct peer_setup *setup,
@@ -89,7 +90,8 @@ static void as_server(const char *profile, make_peer make, const struct peer_set
 	connection_open(c, &rig, &options, make(setup));
 	connection_run(c);
 	if (c->failed)
-		fail_msg("failed: %s", c->words);
+		fail_msg("%s, version %d: %s", setup->server_name ? setup->server_name : "",
+			 setup->version, c->words);
 }
 
 struct suite {
