@@ -260,14 +260,33 @@ static const char *tls_handoff_refusal(int err)
 		return "no tlshd is registered in this network namespace";
 	case -ENOBUFS:
 		return "too many handshakes are pending";
+	case -ENOENT:
+		return "the kernel's tls module is not loaded";
 	default:
 		return "the handshake could not be started";
 	}
 }
 
+/*
+ * The ULP slot becomes kTLS's, which passes everything through until it has keys.
+ * Not later: kTLS wants an ESTABLISHED socket, and a peer may send its Finished, all
+ * its data and a FIN at once. The module reference that came with the slot is
+ * dropped; that of the ops stays.
+ */
+static int tls_handoff_attach_tls(struct tls_handoff_ctx *ctx)
+{
+	static char name[] = "tls";
+
+	lock_sock(ctx->sk);
+	inet_csk(ctx->sk)->icsk_ulp_ops = NULL;
+	release_sock(ctx->sk);
+	module_put(THIS_MODULE);
+	return ctx->inner.ops->setsockopt(&ctx->inner, SOL_TCP, TCP_ULP, KERNEL_SOCKPTR(name),
+					  strlen(name));
+}
+
 static int tls_handoff_begin(struct tls_handoff_ctx *ctx, u32 role)
 {
-	struct inet_connection_sock *icsk = inet_csk(ctx->sk);
 	struct tls_handoff_handshake *handshake;
 	u32 timeout;
 	int err;
@@ -297,12 +316,9 @@ static int tls_handoff_begin(struct tls_handoff_ctx *ctx, u32 role)
 	if (err)
 		goto fail;
 
-	/* The ULP's slot is kTLS's now; its module reference is one we don't need */
-	lock_sock(ctx->sk);
-	icsk->icsk_ulp_ops = NULL;
-	release_sock(ctx->sk);
-	module_put(THIS_MODULE);
-
+	err = tls_handoff_attach_tls(ctx);
+	if (err)
+		goto fail;
 	err = tls_handoff_upcall_add(ctx);
 	if (err)
 		goto fail;

@@ -148,6 +148,8 @@ static __poll_t tls_handoff_session_poll(struct file *file, struct socket *sock,
 	mutex_lock(&ctx->lock);
 	if (ctx->state == TLS_HANDOFF_STATE_HANDSHAKE) {
 		mask = ctx->inner.ops->poll(file, &ctx->inner, NULL);
+		if (test_bit(TLS_HANDOFF_BIT_RX_READY, &ctx->flags))
+			mask &= ~(EPOLLIN | EPOLLRDNORM);
 	} else {
 		if (!skb_queue_empty(&ctx->records) || (ctx->version && READ_ONCE(ctx->events)))
 			mask |= EPOLLIN | EPOLLRDNORM;
@@ -236,8 +238,10 @@ static int tls_handoff_session_recvmsg(struct socket *sock, struct msghdr *msg, 
 	add_wait_queue(&sock->wq.wait, &wait);
 	for (;;) {
 		mutex_lock(&ctx->lock);
+		/* With its key there what comes is data, which is the program's alone */
 		if (ctx->state == TLS_HANDOFF_STATE_HANDSHAKE)
-			ret = ctx->inner.ops->recvmsg(&ctx->inner, msg, size, MSG_DONTWAIT);
+			ret = test_bit(TLS_HANDOFF_BIT_RX_READY, &ctx->flags) ? -EAGAIN :
+			      ctx->inner.ops->recvmsg(&ctx->inner, msg, size, MSG_DONTWAIT);
 		else
 			ret = tls_handoff_session_recv_record(ctx, msg, size);
 		mutex_unlock(&ctx->lock);
@@ -349,17 +353,6 @@ static int tls_handoff_session_sendmsg(struct socket *sock, struct msghdr *msg, 
 	return ret;
 }
 
-/* kTLS takes the ULP slot that START gave up */
-static int tls_handoff_session_attach_tls(struct tls_handoff_ctx *ctx)
-{
-	static char name[] = "tls";
-
-	if (inet_csk(ctx->sk)->icsk_ulp_ops)
-		return 0;
-	return ctx->inner.ops->setsockopt(&ctx->inner, SOL_TCP, TCP_ULP, KERNEL_SOCKPTR(name),
-					  strlen(name));
-}
-
 /* Readers go on: kTLS announces a record that it has already parsed only once */
 static void tls_handoff_session_resume(struct tls_handoff_ctx *ctx, bool new_key)
 {
@@ -414,9 +407,7 @@ static int tls_handoff_session_set_tls(struct tls_handoff_ctx *ctx, int optname,
 	/* The kernel does not check for reuse of a key with its sequence numbers: we do */
 	if (test_bit(bit, &ctx->flags))
 		return -EBUSY;
-	err = tls_handoff_session_attach_tls(ctx);
-	if (!err)
-		err = ctx->inner.ops->setsockopt(&ctx->inner, SOL_TLS, optname, optval, optlen);
+	err = ctx->inner.ops->setsockopt(&ctx->inner, SOL_TLS, optname, optval, optlen);
 	if (!err)
 		set_bit(bit, &ctx->flags);
 	return err;

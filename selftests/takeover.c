@@ -119,4 +119,36 @@ TEST_F(takeover, handshake_bytes_go_through_the_session_fd_only)
 	ASSERT_EQ(4, recv(p->peer, buffer, sizeof(buffer), 0));
 }
 
+TEST_F(takeover, peer_may_finish_before_the_keys_are_there)
+{
+	struct pair *p = &self->pair;
+	char buffer[64] = {};
+	struct keys tx, rx;
+	struct done done;
+
+	p->version = variant->version;
+	p->cipher = variant->cipher;
+	ASSERT_EQ(0, pair_start(p, variant->family));
+	/* All the peer ever sends is in our receive queue, FIN included */
+	ASSERT_EQ(0, peer_tls(p->peer, p->version, p->cipher));
+	ASSERT_EQ(4, send(p->peer, "data", 4, 0));
+	ASSERT_EQ(0, send_alert(p->peer, 1, 0));
+	ASSERT_EQ(0, shutdown(p->peer, SHUT_WR));
+	EXPECT_TRUE(wait_for(p->session, POLLRDHUP) & POLLRDHUP);
+
+	keys_fill(&tx, p->version, p->cipher, 0, 0);
+	keys_fill(&rx, p->version, p->cipher, 1, 0);
+	ASSERT_EQ(0, keys_install(p->session, &tx, &rx));
+	/* Data is never for the agent, not even between the key and DONE */
+	EXPECT_EQ(-1, recv(p->session, buffer, sizeof(buffer), MSG_DONTWAIT));
+	EXPECT_EQ(EAGAIN, errno);
+	done = (struct done){ .id = p->id, .version = p->version, .cipher = p->cipher };
+	ASSERT_EQ(0, agent_done(p->agent, &done));
+	ASSERT_EQ(4, recv(p->app, buffer, sizeof(buffer), 0));
+	EXPECT_EQ(0, memcmp(buffer, "data", 4));
+	EXPECT_EQ(0, recv(p->app, buffer, sizeof(buffer), 0));
+	ASSERT_EQ(6, send(p->app, "answer", 6, 0));
+	ASSERT_EQ(6, recv(p->peer, buffer, sizeof(buffer), 0));
+}
+
 TEST_HARNESS_MAIN
