@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "established.h"
 #include "log.h"
@@ -30,7 +31,8 @@
 
 #define UPDATE_NOT_REQUESTED	0
 #define UPDATE_REQUESTED	1
-/* KeyUpdates, or tries to renegotiate, that a peer may send without data in between */
+/* KeyUpdates, or tries to renegotiate, that a peer may send without data in between.  Only
+ * the kernel sees data; one that does not tell of it cannot be counted against the peer. */
 #define MAX_UPDATES		32
 
 #define MAX_TICKET_LIFETIME	604800	/* seconds, RFC 8446 4.6.1 */
@@ -125,6 +127,11 @@ static void refuse(struct verdict *verdict, int alert, const char *words)
 	verdict->words = words;
 }
 
+static bool too_many_updates(struct session *session)
+{
+	return session->data_is_told && ++session->updates > MAX_UPDATES;
+}
+
 static void judge_key_update(struct session *session, const uint8_t *body, size_t length,
 			     bool ends_record, struct verdict *verdict)
 {
@@ -136,7 +143,7 @@ static void judge_key_update(struct session *session, const uint8_t *body, size_
 	else if (!ends_record)
 		refuse(verdict, ALERT_UNEXPECTED_MESSAGE,
 		       "The peer sent a KeyUpdate that does not end its record.");
-	else if (++session->updates > MAX_UPDATES)
+	else if (too_many_updates(session))
 		refuse(verdict, ALERT_UNEXPECTED_MESSAGE,
 		       "The peer sent too many KeyUpdates without data in between.");
 	verdict->key_update = true;
@@ -183,7 +190,7 @@ static void judge_renegotiation(struct session *session, uint8_t type, size_t le
 		       "The peer sent a handshake message that does not belong here.");
 	else if (type == MESSAGE_HELLO_REQUEST && length != 0)
 		refuse(verdict, ALERT_DECODE_ERROR, "The peer sent a malformed HelloRequest.");
-	else if (++session->updates > MAX_UPDATES)
+	else if (too_many_updates(session))
 		refuse(verdict, ALERT_UNEXPECTED_MESSAGE,
 		       "The peer tried to renegotiate too often.");
 	verdict->renegotiation = true;
@@ -383,15 +390,35 @@ static void handle_event(struct session *session, const uint8_t *data, size_t le
 	case TLS_HANDOFF_EVENT_REKEY:
 		established_rekey(session);
 		break;
+	case TLS_HANDOFF_EVENT_DATA:
+		session->data_is_told = true;
+		session->updates = 0;
+		break;
 	default:
 		/* truncated and closed are the program's and the agent's affair */
 		break;
 	}
 }
 
+static uint64_t boottime(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	return (uint64_t)now.tv_sec;
+}
+
 void established_start(struct session *session)
 {
-	session->updates = 0;
+	uint64_t age = session->profile->rekey_seconds;
+
+	if (age && session->version == TLS_1_3_VERSION)
+		session->rekey_due = boottime() + age;
+}
+
+bool established_is_due(const struct session *session)
+{
+	return session->rekey_due && session->rekey_due <= boottime();
 }
 
 void established_record(struct session *session, uint8_t type, const uint8_t *data, size_t length)
@@ -427,6 +454,7 @@ void established_rekey(struct session *session)
 	int r;
 
 	if (session->version == TLS_1_3_VERSION) {
+		established_start(session);
 		r = send_update(session);
 		if (r < 0)
 			fail_internal(session, r);

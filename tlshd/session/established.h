@@ -6,6 +6,7 @@
 #ifndef TLSHD_SESSION_ESTABLISHED_H
 #define TLSHD_SESSION_ESTABLISHED_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,6 +20,9 @@ void established_record(struct session *session, uint8_t type, const uint8_t *da
 
 /* A new sending key is wanted.  May free the session. */
 void established_rekey(struct session *session);
+
+/* Whether the sending key is older than the profile wants. */
+bool established_is_due(const struct session *session);
 
 /* Frees and wipes what established_*() keep in the session. */
 void established_forget(struct session *session);

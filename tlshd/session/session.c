@@ -22,7 +22,40 @@ struct session_table {
 	GHashTable *by_id;		/* &session->id: session */
 	unsigned int handshakes;	/* that run */
 	bool greeted;			/* HELLO came */
+	struct event *clock;		/* ticks while a profile has rekey_seconds */
 };
+
+/* Rekeying may end a session and so change the table: look first, act then. */
+static void handle_tick(evutil_socket_t fd, short what, void *arg)
+{
+	struct session_table *table = arg;
+	GPtrArray *due = g_ptr_array_new();
+	GHashTableIter iter;
+	gpointer session;
+
+	g_hash_table_iter_init(&iter, table->by_id);
+	while (g_hash_table_iter_next(&iter, NULL, &session))
+		if (established_is_due(session))
+			g_ptr_array_add(due, session);
+	for (guint i = 0; i < due->len; i++)
+		established_rekey(g_ptr_array_index(due, i));
+	g_ptr_array_free(due, TRUE);
+}
+
+static int start_clock(struct room *room)
+{
+	static const struct timeval second = { .tv_sec = 1 };
+	bool wanted = false;
+
+	for (size_t i = 0; i < room->profiles->count; i++)
+		wanted |= room->profiles->profiles[i].rekey_seconds != 0;
+	if (!wanted)
+		return 0;
+	room->sessions->clock = event_new(room->base, -1, EV_PERSIST, handle_tick, room->sessions);
+	if (!room->sessions->clock || event_add(room->sessions->clock, &second) < 0)
+		return -ENOMEM;
+	return 0;
+}
 
 int session_table_new(struct room *room)
 {
@@ -30,7 +63,7 @@ int session_table_new(struct room *room)
 	if (!room->sessions)
 		return -ENOMEM;
 	room->sessions->by_id = g_hash_table_new(g_int64_hash, g_int64_equal);
-	return 0;
+	return start_clock(room);
 }
 
 void session_table_free(struct session_table *table)
@@ -45,6 +78,8 @@ void session_table_free(struct session_table *table)
 	     g_hash_table_iter_init(&iter, table->by_id))
 		session_free(session);
 	g_hash_table_destroy(table->by_id);
+	if (table->clock)
+		event_free(table->clock);
 	free(table);
 }
 

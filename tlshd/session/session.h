@@ -58,12 +58,12 @@ struct session {
 	/* below: valid once established */
 	struct fragment *fragment;	/* or NULL */
 	uint64_t rekey_due;		/* CLOCK_BOOTTIME seconds; 0 never */
-	uint64_t update_window;		/* CLOCK_BOOTTIME milliseconds: start of the count below */
 	uint16_t version;		/* TLS_1_x_VERSION */
 	uint16_t cipher;		/* TLS_CIPHER_* */
 	uint16_t max_payload;		/* as in struct channel_keys */
 	uint8_t role;
-	uint8_t updates;		/* KeyUpdates received, see established.c */
+	uint8_t updates;		/* KeyUpdates received since data was read */
+	bool data_is_told;		/* the kernel says when data was read */
 	uint8_t secret[SESSION_DIRECTIONS][SECRETS_MAX];	/* TLS 1.3 traffic secrets */
 };
 
