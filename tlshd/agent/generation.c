@@ -31,6 +31,7 @@ static const char *const programs[CHILDREN] = { "tlshd-session", "tlshd-keys" };
 
 struct child {
 	pid_t pid;		  /* 0: not running */
+	int status;		  /* as wait(2) tells it, when it is not */
 	struct event *exit_event; /* its pidfd */
 	int pidfd;
 	struct child_log *log;
@@ -159,12 +160,40 @@ static void on_channel_closed(void *arg, int error)
 
 static const struct channel_ops channel_ops = { on_message, on_channel_closed };
 
+/* Which child's end is the reason of the other's: -1 if none has ended. */
+static int generation_cause(const struct generation *generation)
+{
+	const struct child *children = generation->children;
+	int i, cause = -1;
+
+	for (i = 0; i < CHILDREN; i++) {
+		if (children[i].pidfd < 0 || children[i].pid)
+			continue;
+		if (WIFSIGNALED(children[i].status))
+			return i;
+		if (cause < 0 || !children[cause].status)
+			cause = i;
+	}
+	return cause;
+}
+
+static void generation_blame(struct generation *generation, int cause)
+{
+	char how[64];
+
+	child_describe(generation->children[cause].status, how, sizeof(how));
+	generation_stop(generation, "%s ended unexpectedly (%s)", programs[cause], how);
+}
+
 static void on_timer(evutil_socket_t fd, short what, void *arg)
 {
 	struct generation *generation = arg;
+	int cause = generation_cause(generation);
 
 	if (generation->reaping)
 		generation_free(generation);
+	else if (cause >= 0)
+		generation_blame(generation, cause);
 	else if (generation->closed)
 		generation_stop(generation, "tlshd-session closed its channel");
 	else
@@ -172,32 +201,30 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 				GENERATION_HELLO_SECONDS);
 }
 
-/* The one that was killed is the cause when both are gone. */
+/* One that ends draws the other one with it, and they are not always seen in that order. */
 static void on_exit_event(evutil_socket_t fd, short what, void *arg)
 {
+	const struct timeval moment = { 0, GENERATION_WAIT_MS * 1000 };
 	struct generation *generation = arg;
-	int cause = -1, cause_status = 0;
-	char how[64];
-	int i, status;
+	int i, cause;
 
 	for (i = 0; i < CHILDREN; i++) {
 		struct child *child = &generation->children[i];
 
-		if (!child->pid || waitpid(child->pid, &status, WNOHANG) != child->pid)
+		if (!child->pid || waitpid(child->pid, &child->status, WNOHANG) != child->pid)
 			continue;
 		child->pid = 0;
 		event_del(child->exit_event);
-		if (cause < 0 || WIFSIGNALED(status)) {
-			cause = i;
-			cause_status = status;
-		}
 	}
+	cause = generation_cause(generation);
 	if (generation->reaping) {
 		if (!generation_running(generation))
 			generation_free(generation);
 	} else if (cause >= 0) {
-		child_describe(cause_status, how, sizeof(how));
-		generation_stop(generation, "%s ended unexpectedly (%s)", programs[cause], how);
+		generation->closed = true;
+		if (WIFSIGNALED(generation->children[cause].status) ||
+		    !generation_running(generation) || evtimer_add(generation->timer, &moment))
+			generation_blame(generation, cause);
 	}
 }
 

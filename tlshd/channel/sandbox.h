@@ -11,7 +11,7 @@
 #include <stddef.h>
 
 struct sandbox {
-	const char *user; /* unprivileged account; must exist when we are root */
+	const char *user;    /* unprivileged account; must exist when we are root */
 	const int *syscalls; /* allowed besides the common list; any other kills the process */
 	size_t syscall_count;
 };

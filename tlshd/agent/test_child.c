@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Stands for tlshd-session and tlshd-keys in test_generation.c: does what
+ * TEST_SESSION and TEST_KEYS in the environment say.
+ */
+#include <endian.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "protocol.h"
+
+#define CHANNEL_FD 3
+
+static void hello(uint32_t version)
+{
+	struct {
+		struct channel_header header;
+		uint32_t version;
+	} __attribute__((packed)) packet = { { htole32(4), htole16(CHANNEL_HELLO), 0, 0 },
+					     htole32(version) };
+
+	if (send(CHANNEL_FD, &packet, sizeof(packet), MSG_NOSIGNAL) != sizeof(packet))
+		_exit(9);
+}
+
+/* Until the other side closes, which it does to end us. */
+static int serve(void)
+{
+	char buffer[CHANNEL_MAX_PAYLOAD];
+
+	while (recv(CHANNEL_FD, buffer, sizeof(buffer), 0) > 0)
+		;
+	return 0;
+}
+
+int main(int argc, char *argv[])
+{
+	const char *name = strrchr(argv[0], '/') ? strrchr(argv[0], '/') + 1 : argv[0];
+	int is_session = strcmp(name, "tlshd-session") == 0;
+	const char *what = getenv(is_session ? "TEST_SESSION" : "TEST_KEYS");
+
+	if (argc > 1 && strcmp(argv[argc - 1], "-t") == 0) {
+		fprintf(stderr, "%s: checked %s\n", name, argv[2]);
+		return what && strcmp(what, "mistake") == 0;
+	}
+	if (!what)
+		what = "serve";
+	if (strcmp(what, "exit") == 0) {
+		fprintf(stderr, "<3>%s: tlshd.conf:7: a mistake\n", name);
+		return 3;
+	}
+	if (strcmp(what, "silent") == 0)
+		return serve();
+	if (is_session)
+		hello(strcmp(what, "version") == 0 ? CHANNEL_VERSION + 1 : CHANNEL_VERSION);
+	if (strcmp(what, "garbage") == 0)
+		send(CHANNEL_FD, "garbage", 7, 0);
+	/* TEST_LEAK: a descriptor that we should not have inherited. */
+	if (getenv("TEST_LEAK") && write(atoi(getenv("TEST_LEAK")), "x", 1) == 1)
+		raise(SIGILL);
+	if (getenv("SSLKEYLOGFILE"))
+		raise(SIGILL);
+	return serve();
+}

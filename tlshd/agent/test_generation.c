@@ -1,0 +1,307 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Starting, watching and ending the other two processes, with test_child in their
+ * place.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "generation.h"
+#include "log.h"
+#include "policy.h"
+
+#define DEADLINE_SECONDS 20
+
+struct seen {
+	struct event_base *base;
+	struct generation *generation;
+	bool ready, ended;
+	enum generation_end how;
+	char words[256];
+};
+
+static char folder[] = "/tmp/test-generation-XXXXXX";
+static const struct generation_settings settings = { .config_path = "/etc/x.conf",
+						     .to_stderr = true };
+
+static void on_ready(void *arg, struct generation *generation)
+{
+	((struct seen *)arg)->ready = true;
+}
+
+static int on_message(void *arg, struct generation *generation,
+		      const struct channel_message *message)
+{
+	return -EPROTO;
+}
+
+static void on_ended(void *arg, struct generation *generation, enum generation_end how,
+		     const char *words)
+{
+	struct seen *seen = arg;
+
+	assert_ptr_equal(generation, seen->generation);
+	seen->generation = NULL;
+	seen->ended = true;
+	seen->how = how;
+	snprintf(seen->words, sizeof(seen->words), "%s", words);
+}
+
+static const struct generation_ops ops = { on_ready, on_message, on_ended };
+
+static int make_folder(void **state)
+{
+	static const char *const names[] = { "tlshd-session", "tlshd-keys" };
+	char path[PATH_MAX];
+	size_t i;
+
+	if (!mkdtemp(folder))
+		return -1;
+	for (i = 0; i < 2; i++) {
+		snprintf(path, sizeof(path), "%s/%s", folder, names[i]);
+		if (symlink(getenv("TEST_CHILD"), path) < 0)
+			return -1;
+	}
+	setenv("TLSHD_LIBEXECDIR", folder, 1);
+	/* Each test runs under an alarm as its deadline. */
+	return 0;
+}
+
+static int remove_folder(void **state)
+{
+	char command[PATH_MAX + 16];
+
+	snprintf(command, sizeof(command), "rm -r %s", folder);
+	return system(command);
+}
+
+static void start(struct seen *seen, const char *session, const char *keys)
+{
+	memset(seen, 0, sizeof(*seen));
+	setenv("TEST_SESSION", session, 1);
+	setenv("TEST_KEYS", keys, 1);
+	seen->base = event_base_new();
+	assert_int_equal(
+		generation_start(seen->base, &settings, NULL, &ops, seen, &seen->generation), 0);
+}
+
+static void on_deadline(evutil_socket_t fd, short what, void *arg)
+{
+	fail_msg("what was waited for did not come within %d seconds", DEADLINE_SECONDS);
+}
+
+static void run_until(struct seen *seen, const bool *condition)
+{
+	const struct timeval deadline = { DEADLINE_SECONDS, 0 };
+	struct event *timer = evtimer_new(seen->base, on_deadline, NULL);
+
+	evtimer_add(timer, &deadline);
+	while (!*condition)
+		event_base_loop(seen->base, EVLOOP_ONCE);
+	event_free(timer);
+}
+
+/* No child is left: the loop runs until the last one is reaped. */
+static void finish(struct seen *seen)
+{
+	event_base_dispatch(seen->base);
+	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+	assert_int_equal(errno, ECHILD);
+	event_base_free(seen->base);
+}
+
+static void hello_makes_it_ready_and_retiring_ends_it(void **state)
+{
+	struct seen seen;
+
+	start(&seen, "serve", "serve");
+	assert_false(generation_usable(seen.generation));
+	run_until(&seen, &seen.ready);
+	assert_true(generation_usable(seen.generation));
+	generation_retire(seen.generation);
+	run_until(&seen, &seen.ended);
+	assert_int_equal(seen.how, GENERATION_RETIRED);
+	finish(&seen);
+}
+
+static void a_retired_one_lives_until_its_last_session_is_gone(void **state)
+{
+	struct handler *handler;
+	struct seen seen;
+	int i;
+
+	start(&seen, "serve", "serve");
+	run_until(&seen, &seen.ready);
+	handler = generation_handler(seen.generation);
+	handler->sessions = 1;
+	generation_retire(seen.generation);
+	for (i = 0; i < 20; i++)
+		event_base_loop(seen.base, EVLOOP_NONBLOCK);
+	assert_false(seen.ended);
+	handler->sessions = 0;
+	handler->idle(handler);
+	run_until(&seen, &seen.ended);
+	assert_int_equal(seen.how, GENERATION_RETIRED);
+	finish(&seen);
+}
+
+static void a_child_that_exits_before_hello_is_a_failed_start(void **state)
+{
+	struct seen seen;
+
+	start(&seen, "exit", "serve");
+	run_until(&seen, &seen.ended);
+	assert_int_equal(seen.how, GENERATION_FAILED);
+	assert_string_equal(seen.words, "tlshd-session ended unexpectedly (exit status 3)");
+	finish(&seen);
+
+	start(&seen, "silent", "exit");
+	run_until(&seen, &seen.ended);
+	assert_int_equal(seen.how, GENERATION_FAILED);
+	assert_string_equal(seen.words, "tlshd-keys ended unexpectedly (exit status 3)");
+	finish(&seen);
+}
+
+/* The process that @seen's generation runs as @name: the child whose command line says so. */
+static pid_t child_named(const char *name)
+{
+	char path[64], line[256] = "";
+	FILE *list, *file;
+	int pid;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/children", getpid());
+	list = fopen(path, "r");
+	assert_non_null(list);
+	while (fscanf(list, "%d", &pid) == 1) {
+		snprintf(path, sizeof(path), "/proc/%d/cmdline", pid);
+		file = fopen(path, "r");
+		if (!file)
+			continue;
+		if (fgets(line, sizeof(line), file) && strcmp(line, name) == 0) {
+			fclose(file);
+			fclose(list);
+			return pid;
+		}
+		fclose(file);
+	}
+	fclose(list);
+	fail_msg("no child is %s", name);
+	return 0;
+}
+
+static void a_child_that_is_killed_is_named_with_its_signal(void **state)
+{
+	static const char *const names[] = { "tlshd-session", "tlshd-keys" };
+	struct seen seen;
+	char words[64];
+	size_t i;
+
+	for (i = 0; i < 2; i++) {
+		start(&seen, "serve", "serve");
+		run_until(&seen, &seen.ready);
+		kill(child_named(names[i]), SIGSYS);
+		run_until(&seen, &seen.ended);
+		assert_int_equal(seen.how, GENERATION_DIED);
+		snprintf(words, sizeof(words), "%s ended unexpectedly (signal 31, Bad system call)",
+			 names[i]);
+		assert_string_equal(seen.words, words);
+		finish(&seen);
+	}
+}
+
+static void a_handler_that_speaks_nonsense_is_ended(void **state)
+{
+	struct seen seen;
+
+	start(&seen, "version", "serve");
+	run_until(&seen, &seen.ended);
+	assert_int_equal(seen.how, GENERATION_FAILED);
+	finish(&seen);
+
+	start(&seen, "garbage", "serve");
+	run_until(&seen, &seen.ended);
+	assert_non_null(strstr(seen.words, "channel failed"));
+	finish(&seen);
+}
+
+static void children_inherit_nothing_else(void **state)
+{
+	struct seen seen;
+	int fd = fcntl(STDERR_FILENO, F_DUPFD, 50);
+	char number[16];
+
+	snprintf(number, sizeof(number), "%d", fd);
+	setenv("TEST_LEAK", number, 1);
+	setenv("SSLKEYLOGFILE", "/tmp/keys", 1);
+	start(&seen, "serve", "serve");
+	run_until(&seen, &seen.ready);
+	generation_retire(seen.generation);
+	run_until(&seen, &seen.ended);
+	/* With a leak the child would have ended itself by SIGILL. */
+	assert_int_equal(seen.how, GENERATION_RETIRED);
+	finish(&seen);
+	unsetenv("TEST_LEAK");
+	unsetenv("SSLKEYLOGFILE");
+	close(fd);
+}
+
+static void the_agents_end_leaves_no_child(void **state)
+{
+	struct seen seen;
+
+	start(&seen, "serve", "serve");
+	run_until(&seen, &seen.ready);
+	generation_free(seen.generation);
+	finish(&seen);
+}
+
+static void a_program_that_is_missing_is_a_clear_failure(void **state)
+{
+	struct seen seen = { 0 };
+
+	setenv("TLSHD_LIBEXECDIR", "/nonexistent", 1);
+	seen.base = event_base_new();
+	assert_int_equal(generation_start(seen.base, &settings, NULL, &ops, &seen,
+					  &seen.generation),
+			 -ENOENT);
+	assert_int_equal(generation_check("tlshd-session", &settings), 1);
+	setenv("TLSHD_LIBEXECDIR", folder, 1);
+	finish(&seen);
+}
+
+static void a_check_gives_the_childs_verdict(void **state)
+{
+	setenv("TEST_SESSION", "serve", 1);
+	assert_int_equal(generation_check("tlshd-session", &settings), 0);
+	setenv("TEST_SESSION", "mistake", 1);
+	assert_int_equal(generation_check("tlshd-session", &settings), 1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(hello_makes_it_ready_and_retiring_ends_it),
+		cmocka_unit_test(a_retired_one_lives_until_its_last_session_is_gone),
+		cmocka_unit_test(a_child_that_exits_before_hello_is_a_failed_start),
+		cmocka_unit_test(a_child_that_is_killed_is_named_with_its_signal),
+		cmocka_unit_test(a_handler_that_speaks_nonsense_is_ended),
+		cmocka_unit_test(children_inherit_nothing_else),
+		cmocka_unit_test(the_agents_end_leaves_no_child),
+		cmocka_unit_test(a_program_that_is_missing_is_a_clear_failure),
+		cmocka_unit_test(a_check_gives_the_childs_verdict),
+	};
+
+	log_open("test", true, true);
+	return cmocka_run_group_tests_name("generation", tests, make_folder, remove_folder);
+}

@@ -1,0 +1,751 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Between session fd and session handler: nothing is read that was not asked for,
+ * order is kept, and a session handler that misbehaves costs its session.
+ */
+#include <endian.h>
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "attr.h"
+#include "session.h"
+#include "test_kernel.h"
+
+#define ID		 42
+#define DEADLINE_SECONDS 10
+#define MAX_MESSAGES	 256
+
+struct message {
+	uint16_t type;
+	uint64_t session;
+	size_t length;
+	uint8_t payload[2048];
+};
+
+struct fixture {
+	struct event_base *base;
+	struct sessions *sessions;
+	struct handler handler, other;
+	struct channel *room; /* the session handler's end */
+	int wire;	      /* the peer's end of the connection */
+	bool idle;
+	struct message *messages; /* that the session handler got */
+	size_t count;
+};
+
+static struct fixture *now; /* of the running test, for callbacks without an argument */
+
+static int room_message(void *arg, const struct channel_message *message)
+{
+	struct fixture *f = arg;
+	struct message *copy = &f->messages[f->count];
+
+	assert_true(f->count < MAX_MESSAGES);
+	f->count++;
+	copy->type = message->type;
+	copy->session = message->session;
+	copy->length = message->length;
+	memcpy(copy->payload, message->payload,
+	       message->length < sizeof(copy->payload) ? message->length : sizeof(copy->payload));
+	return 0;
+}
+
+static int agent_message(void *arg, const struct channel_message *message)
+{
+	struct fixture *f = arg;
+
+	return sessions_message(f->sessions, &f->handler, message);
+}
+
+static void on_closed(void *arg, int error)
+{
+	fail_msg("a channel ended: %s", strerror(-error));
+}
+
+static const struct channel_ops room_ops = { room_message, on_closed };
+static const struct channel_ops agent_ops = { agent_message, on_closed };
+
+static void on_idle(struct handler *handler)
+{
+	now->idle = true;
+}
+
+static int setup(void **state)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+	int channel[2], wire[2];
+	struct handshake handshake = {
+		.id = ID,
+		.role = TLS_HANDOFF_CLIENT,
+		.uid = 1000,
+		.timeout = 10000,
+		.remote.in = { .sin_family = AF_INET, .sin_port = htons(443) },
+		.profile = "default",
+		.peer_name = "www.example",
+	};
+
+	now = f;
+	f->messages = calloc(MAX_MESSAGES, sizeof(*f->messages));
+	f->base = event_base_new();
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, channel), 0);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, wire), 0);
+	assert_int_equal(sessions_new(f->base, NULL, &f->sessions), 0);
+	f->handler.idle = f->other.idle = on_idle;
+	assert_int_equal(channel_new(f->base, channel[0], &agent_ops, f, &f->handler.channel), 0);
+	assert_int_equal(channel_new(f->base, channel[1], &room_ops, f, &f->room), 0);
+	f->wire = wire[1];
+	handshake.fd = wire[0];
+	test_kernel_reset(f->wire);
+	sessions_open(f->sessions, &f->handler, &handshake);
+	assert_int_equal(handshake.fd, -1);
+	*state = f;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	sessions_free(f->sessions);
+	channel_free(f->handler.channel);
+	channel_free(f->room);
+	if (f->wire >= 0)
+		close(f->wire);
+	event_base_free(f->base);
+	free(f->messages);
+	free(f);
+	return 0;
+}
+
+static void on_deadline(evutil_socket_t fd, short what, void *arg)
+{
+	fail_msg("what was waited for did not come within %d seconds", DEADLINE_SECONDS);
+}
+
+/* Runs the loop until @condition. */
+#define run_until(f, condition)                                                  \
+	do {                                                                     \
+		const struct timeval deadline = { DEADLINE_SECONDS, 0 };         \
+		struct event *timer = evtimer_new((f)->base, on_deadline, NULL); \
+                                                                                 \
+		evtimer_add(timer, &deadline);                                   \
+		while (!(condition))                                             \
+			event_base_loop((f)->base, EVLOOP_ONCE);                 \
+		event_free(timer);                                               \
+	} while (0)
+
+/* Everything that can happen now has happened: channels and session fds are quiet. */
+static void settle(struct fixture *f)
+{
+	int i;
+
+	for (i = 0; i < 20; i++)
+		event_base_loop(f->base, EVLOOP_NONBLOCK);
+}
+
+static void say(struct fixture *f, uint16_t type, const void *payload, size_t length)
+{
+	assert_int_equal(channel_send(f->room, type, ID, type == CHANNEL_BYTES, payload, length),
+			 0);
+}
+
+static void say_u32(struct fixture *f, uint16_t type, uint32_t value)
+{
+	value = htole32(value);
+	say(f, type, &value, sizeof(value));
+}
+
+static size_t keys(uint8_t *buffer, uint8_t direction, uint16_t max_payload)
+{
+	struct channel_keys header = { direction, 0, htole16(max_payload), htole32(40) };
+
+	memcpy(buffer, &header, sizeof(header));
+	memset(buffer + sizeof(header), 0x60 + direction, 40);
+	return sizeof(header) + 40;
+}
+
+static void say_keys(struct fixture *f, uint8_t direction, uint16_t max_payload)
+{
+	uint8_t buffer[64];
+
+	say(f, CHANNEL_KEYS, buffer, keys(buffer, direction, max_payload));
+}
+
+static void say_done(struct fixture *f)
+{
+	struct attr_builder done = { 0 };
+
+	attr_put_u16(&done, CHANNEL_A_VERSION, TLS_1_3_VERSION);
+	attr_put_u16(&done, CHANNEL_A_CIPHER, TLS_CIPHER_AES_GCM_128);
+	attr_put_string(&done, CHANNEL_A_PEER_IDENTITY, "dns:www.example");
+	say(f, CHANNEL_DONE, done.data, done.length);
+	attr_builder_free(&done);
+}
+
+static void say_fail(struct fixture *f, uint32_t status, const char *words)
+{
+	struct attr_builder fail = { 0 };
+
+	attr_put_u32(&fail, CHANNEL_A_STATUS, status);
+	attr_put_string(&fail, CHANNEL_A_ERROR, words);
+	say(f, CHANNEL_FAIL, fail.data, fail.length);
+	attr_builder_free(&fail);
+}
+
+static void say_record(struct fixture *f, uint8_t type, const char *text, bool with_keys)
+{
+	uint8_t buffer[256] = { type, strlen(text), 0 };
+	size_t length = 3 + strlen(text);
+
+	memcpy(buffer + 3, text, strlen(text));
+	if (with_keys)
+		length += keys(buffer + length, CHANNEL_KEYS_TX, 0);
+	say(f, CHANNEL_RECORD, buffer, length);
+}
+
+static void establish(struct fixture *f)
+{
+	say_keys(f, CHANNEL_KEYS_TX, 0);
+	say_keys(f, CHANNEL_KEYS_RX, 0);
+	say_done(f);
+	run_until(f, test_call_count == 3);
+	assert_int_equal(test_calls[2].kind, CALL_DONE);
+	assert_int_equal(test_calls[2].number, 0);
+	test_kernel_reset(f->wire);
+}
+
+/* The record arrives at the session handler as type and payload. */
+static void divert(struct fixture *f, uint8_t type, const void *payload, size_t length)
+{
+	uint8_t buffer[512];
+
+	length = test_kernel_record(buffer, type, payload, length);
+	assert_int_equal(write(f->wire, buffer, length), length);
+}
+
+static const struct message *last(const struct fixture *f)
+{
+	return &f->messages[f->count - 1];
+}
+
+/* The session is over with DONE(@status) and the session handler heard CLOSE. */
+static void expect_broken(struct fixture *f, uint32_t status, const char *words)
+{
+	run_until(f, sessions_count(f->sessions) == 0);
+	assert_true(test_call_count > 0);
+	assert_int_equal(test_calls[test_call_count - 1].kind, CALL_DONE);
+	assert_int_equal(test_calls[test_call_count - 1].number, status);
+	assert_int_equal(test_calls[test_call_count - 1].id, ID);
+	if (!strstr((char *)test_calls[test_call_count - 1].bytes, words))
+		fail_msg("\"%s\" is not in \"%s\"", words,
+			 (char *)test_calls[test_call_count - 1].bytes);
+	run_until(f, f->count && last(f)->type == CHANNEL_CLOSE);
+	assert_true(f->idle);
+}
+
+static void open_says_who_asks_for_what(void **state)
+{
+	struct fixture *f = *state;
+	struct attr_table table;
+
+	run_until(f, f->count == 1);
+	assert_int_equal(f->messages[0].type, CHANNEL_OPEN);
+	assert_int_equal(f->messages[0].session, ID);
+	assert_int_equal(
+		attr_parse(CHANNEL_OPEN, f->messages[0].payload, f->messages[0].length, &table), 0);
+	assert_int_equal(attr_u32(&table, CHANNEL_A_ROLE, 0), TLS_HANDOFF_CLIENT);
+	assert_int_equal(attr_u32(&table, CHANNEL_A_UID, 0), 1000);
+	assert_int_equal(table.view[CHANNEL_A_PEER_NAME].length, strlen("www.example"));
+	assert_memory_equal(table.view[CHANNEL_A_REMOTE].value, "0.0.0.0:443", 11);
+	assert_false(attr_has(&table, CHANNEL_A_RESUME));
+}
+
+static void no_byte_is_read_that_was_not_asked_for(void **state)
+{
+	struct fixture *f = *state;
+	size_t i, bytes = 0;
+
+	assert_int_equal(write(f->wire, "0123456789", 10), 10);
+	settle(f);
+	assert_int_equal(f->count, 1);
+	say_u32(f, CHANNEL_READ, 4);
+	run_until(f, f->count == 2);
+	settle(f);
+	assert_int_equal(f->count, 2);
+	assert_int_equal(f->messages[1].type, CHANNEL_BYTES);
+	assert_memory_equal(f->messages[1].payload, "0123", 4);
+	say_u32(f, CHANNEL_READ, 100);
+	run_until(f, f->count == 3);
+	assert_int_equal(f->messages[2].length, 6);
+	/* The rest of the hundred comes when the peer sends it, and no more. */
+	static char more[200];
+	assert_int_equal(write(f->wire, more, sizeof(more)), sizeof(more));
+	settle(f);
+	for (i = 1; i < f->count; i++)
+		bytes += f->messages[i].length;
+	assert_int_equal(bytes, 104);
+}
+
+static void bytes_reach_the_wire_and_keys_come_after_them(void **state)
+{
+	static char block[CHANNEL_MAX_BYTES];
+	struct fixture *f = *state;
+	int size = 4096, i;
+	size_t seen = 0;
+	char buffer[4096];
+	ssize_t n;
+
+	/* A wire that takes little at a time */
+	setsockopt(f->wire, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+	for (i = 0; i < 4; i++)
+		say(f, CHANNEL_BYTES, block, sizeof(block));
+	for (i = 0; i < 4; i++) {
+		settle(f);
+		say(f, CHANNEL_BYTES, block, 1);
+	}
+	say_keys(f, CHANNEL_KEYS_TX, 1023);
+	run_until(f, (event_base_loop(f->base, EVLOOP_NONBLOCK),
+		      n = recv(f->wire, buffer, sizeof(buffer), MSG_DONTWAIT),
+		      seen += n > 0 ? n : 0, test_call_count == 2));
+	while ((n = recv(f->wire, buffer, sizeof(buffer), MSG_DONTWAIT)) > 0)
+		seen += n;
+	assert_int_equal(seen, 4 * sizeof(block) + 4);
+	assert_int_equal(test_calls[0].kind, CALL_KEYS);
+	assert_int_equal(test_calls[0].number, CHANNEL_KEYS_TX);
+	assert_int_equal(test_calls[0].bytes[0], 0x60 + CHANNEL_KEYS_TX);
+	assert_int_equal(test_calls[1].kind, CALL_MAX_PAYLOAD);
+	assert_int_equal(test_calls[1].number, 1023);
+}
+
+static void a_finished_handshake_is_told_to_the_kernel(void **state)
+{
+	struct fixture *f = *state;
+
+	say(f, CHANNEL_BYTES, "finished", 8);
+	say_keys(f, CHANNEL_KEYS_TX, 0);
+	say_keys(f, CHANNEL_KEYS_RX, 0);
+	say_done(f);
+	run_until(f, test_call_count == 3);
+	assert_int_equal(test_calls[0].on_wire, 8);
+	assert_int_equal(test_calls[1].number, CHANNEL_KEYS_RX);
+	assert_int_equal(test_calls[2].kind, CALL_DONE);
+	assert_int_equal(test_calls[2].number, 0);
+	assert_string_equal((char *)test_calls[2].bytes, "dns:www.example");
+	assert_int_equal(sessions_count(f->sessions), 1);
+	assert_false(f->idle);
+}
+
+static void keys_that_the_kernel_refuses_end_the_handshake(void **state)
+{
+	struct fixture *f = *state;
+
+	test_keys_result = -EINVAL;
+	say_keys(f, CHANNEL_KEYS_TX, 0);
+	expect_broken(f, EINVAL, "refused the sending keys");
+}
+
+static void a_result_that_comes_too_late_ends_the_session(void **state)
+{
+	struct fixture *f = *state;
+
+	test_done_result = -ENOENT;
+	say_keys(f, CHANNEL_KEYS_TX, 0);
+	say_keys(f, CHANNEL_KEYS_RX, 0);
+	say_done(f);
+	run_until(f, sessions_count(f->sessions) == 0);
+	run_until(f, last(f)->type == CHANNEL_CLOSE);
+}
+
+static void a_peer_that_closes_ends_the_handshake(void **state)
+{
+	struct fixture *f = *state;
+
+	say_u32(f, CHANNEL_READ, 5);
+	assert_int_equal(write(f->wire, "abc", 3), 3);
+	run_until(f, f->count == 2);
+	close(f->wire);
+	f->wire = -1;
+	expect_broken(f, ECONNRESET, "closed the connection");
+	assert_int_equal(last(f)->length, 4);
+}
+
+static void an_alert_is_read_although_writing_failed(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(write(f->wire, "alert", 5), 5);
+	shutdown(f->wire, SHUT_RD);
+	say(f, CHANNEL_BYTES, "certificate", 11);
+	say_u32(f, CHANNEL_READ, 5);
+	run_until(f, f->count == 2);
+	assert_memory_equal(f->messages[1].payload, "alert", 5);
+	say_fail(f, EPROTO, "fatal alert received");
+	run_until(f, sessions_count(f->sessions) == 0);
+	assert_int_equal(test_calls[0].number, EPROTO);
+}
+
+static void keys_are_not_installed_on_a_lost_connection(void **state)
+{
+	struct fixture *f = *state;
+
+	shutdown(f->wire, SHUT_RD);
+	say(f, CHANNEL_BYTES, "finished", 8);
+	say_keys(f, CHANNEL_KEYS_TX, 0);
+	expect_broken(f, ECONNRESET, "lost");
+	assert_int_equal(test_call_count, 1);
+}
+
+static void fail_sends_the_alert_and_tells_the_kernel_why(void **state)
+{
+	struct fixture *f = *state;
+	char alert[7];
+
+	say(f, CHANNEL_BYTES, "\x15\3\3\0\2\2\x2a", 7);
+	say_fail(f, EKEYREJECTED, "the certificate is expired");
+	run_until(f, sessions_count(f->sessions) == 0);
+	assert_int_equal(recv(f->wire, alert, sizeof(alert), MSG_DONTWAIT), 7);
+	assert_int_equal(test_call_count, 1);
+	assert_int_equal(test_calls[0].kind, CALL_DONE);
+	assert_int_equal(test_calls[0].number, EKEYREJECTED);
+	assert_string_equal((char *)test_calls[0].bytes, "the certificate is expired");
+	/* Who failed it needs no CLOSE. */
+	settle(f);
+	assert_int_equal(f->count, 1);
+	assert_true(f->idle);
+}
+
+static void a_message_out_of_place_ends_the_session(void **state)
+{
+	static const uint8_t zeros[CHANNEL_MAX_BYTES + 1];
+	static const struct {
+		uint16_t type;
+		size_t length;
+		bool established;
+	} cases[] = {
+		{ CHANNEL_OPEN, 0, false },	{ CHANNEL_RECORD, 5, false },
+		{ CHANNEL_CONTINUE, 4, false }, { CHANNEL_EXPORTED, 8, false },
+		{ CHANNEL_DONE, 0, false },	{ CHANNEL_READ, 4, false }, /* zero bytes */
+		{ CHANNEL_READ, 3, false },	{ CHANNEL_BYTES, 0, false },
+		{ CHANNEL_KEYS, 8, false },	{ CHANNEL_BYTES, CHANNEL_MAX_BYTES + 1, false },
+		{ CHANNEL_FAIL, 3, false },	{ 99, 4, false },
+		{ CHANNEL_READ, 4, true },	{ CHANNEL_BYTES, 4, true },
+		{ CHANNEL_DONE, 4, true },	{ CHANNEL_CONTINUE, 3, true },
+		{ CHANNEL_RECORD, 2, true },	{ CHANNEL_RECORD, 3, true },
+		{ CHANNEL_EXPORTED, 8, true },	{ CHANNEL_KEYS, 48, true },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct fixture *f;
+
+		setup((void **)&f);
+		if (cases[i].established)
+			establish(f);
+		say(f, cases[i].type, zeros, cases[i].length);
+		run_until(f, sessions_count(f->sessions) == 0);
+		assert_int_equal(test_calls[test_call_count - 1].kind, CALL_DONE);
+		assert_int_equal(test_calls[test_call_count - 1].number, EPROTO);
+		assert_non_null(strstr((char *)test_calls[test_call_count - 1].bytes, "protocol"));
+		teardown((void **)&f);
+	}
+}
+
+static void keys_twice_or_wrong_are_refused(void **state)
+{
+	struct fixture *f = *state;
+	uint8_t buffer[64];
+	size_t length = keys(buffer, CHANNEL_KEYS_RX, 0);
+
+	say_keys(f, CHANNEL_KEYS_TX, 0);
+	say_keys(f, CHANNEL_KEYS_TX, 0);
+	expect_broken(f, EPROTO, "twice");
+	teardown(state);
+
+	setup(state);
+	f = *state;
+	say(f, CHANNEL_KEYS, buffer, length - 1);
+	expect_broken(f, EPROTO, "malformed KEYS");
+	teardown(state);
+
+	setup(state);
+	f = *state;
+	buffer[0] = 3;
+	say(f, CHANNEL_KEYS, buffer, length);
+	expect_broken(f, EPROTO, "malformed KEYS");
+}
+
+static void a_second_wish_before_the_first_was_answered_is_refused(void **state)
+{
+	struct fixture *f = *state;
+
+	say_u32(f, CHANNEL_READ, 5);
+	say_u32(f, CHANNEL_READ, 5);
+	expect_broken(f, EPROTO, "READ");
+}
+
+static void more_bytes_than_the_window_end_the_session(void **state)
+{
+	static char block[CHANNEL_MAX_BYTES];
+	struct fixture *f = *state;
+	int i;
+
+	/* Nobody reads the wire. */
+	for (i = 0; i < 200 && sessions_count(f->sessions); i++) {
+		say(f, CHANNEL_BYTES, block, sizeof(block));
+		settle(f);
+	}
+	expect_broken(f, EPROTO, "window");
+	assert_in_range(i, CHANNEL_WINDOW / CHANNEL_MAX_BYTES, 199);
+}
+
+static void messages_about_another_handlers_session_are_dropped(void **state)
+{
+	struct fixture *f = *state;
+	const struct channel_message message = { CHANNEL_FAIL, ID, NULL, 0 };
+
+	assert_int_equal(sessions_message(f->sessions, &f->other, &message), 0);
+	settle(f);
+	assert_int_equal(sessions_count(f->sessions), 1);
+	assert_int_equal(test_call_count, 0);
+}
+
+static void records_go_to_the_session_handler_and_its_answers_to_the_kernel(void **state)
+{
+	struct fixture *f = *state;
+	size_t before;
+
+	establish(f);
+	before = f->count;
+	divert(f, 22, "ticket", 6);
+	run_until(f, f->count == before + 1);
+	assert_int_equal(last(f)->type, CHANNEL_RECORD);
+	assert_int_equal(last(f)->length, 7);
+	assert_memory_equal(last(f)->payload, "\x16ticket", 7);
+	say_u32(f, CHANNEL_CONTINUE, TLS_HANDOFF_CONTINUE_DONE);
+	run_until(f, test_call_count == 1);
+	assert_int_equal(test_calls[0].kind, CALL_CONTINUE);
+
+	divert(f, 22, "update", 6);
+	run_until(f, f->count == before + 2);
+	say_keys(f, CHANNEL_KEYS_RX, 0);
+	say_record(f, 22, "update", true);
+	run_until(f, test_call_count == 3);
+	assert_int_equal(test_calls[1].kind, CALL_KEYS);
+	assert_int_equal(test_calls[1].number, CHANNEL_KEYS_RX);
+	assert_int_equal(test_calls[2].kind, CALL_TX_UPDATE);
+	assert_int_equal(test_calls[2].length, 6 + 40);
+	assert_int_equal(test_calls[2].bytes[6], 0x60 + CHANNEL_KEYS_TX);
+	say_record(f, 21, "\1\0", false);
+	run_until(f, test_call_count == 4);
+	assert_int_equal(test_calls[3].kind, CALL_SEND);
+	assert_int_equal(test_calls[3].number, 21);
+}
+
+static bool was_called(enum test_call_kind kind)
+{
+	size_t i;
+
+	for (i = 0; i < TEST_KERNEL_CALLS; i++)
+		if (i < test_call_count && test_calls[i].kind == kind)
+			return true;
+	return false;
+}
+
+static void receiving_goes_on_while_a_record_cannot_be_sent(void **state)
+{
+	struct fixture *f = *state;
+
+	establish(f);
+	test_send_result = -EAGAIN;
+	say_record(f, 22, "ticket", false);
+	run_until(f, test_call_count >= 1);
+	say_keys(f, CHANNEL_KEYS_RX, 0);
+	run_until(f, was_called(CALL_KEYS));
+	/* And is sent when the session fd takes it. */
+	test_kernel_reset(f->wire);
+	run_until(f, test_call_count == 1);
+	assert_int_equal(test_calls[0].kind, CALL_SEND);
+	settle(f);
+	assert_int_equal(test_call_count, 1);
+}
+
+static void application_data_cannot_be_forged(void **state)
+{
+	static const uint8_t types[] = { 0, 20, 23, 24, 255 };
+	size_t i;
+
+	for (i = 0; i < sizeof(types); i++) {
+		struct fixture *f;
+
+		setup((void **)&f);
+		establish(f);
+		say_record(f, types[i], "payload", false);
+		expect_broken(f, EPROTO, "malformed RECORD");
+		assert_int_equal(test_call_count, 1);
+		teardown((void **)&f);
+	}
+}
+
+static void a_closed_program_closes_the_session(void **state)
+{
+	struct tls_handoff_event event = { TLS_HANDOFF_EVENT_CLOSED, 0 };
+	struct fixture *f = *state;
+
+	establish(f);
+	divert(f, TLS_HANDOFF_RECORD_EVENT, &event, sizeof(event));
+	run_until(f, sessions_count(f->sessions) == 0);
+	run_until(f, last(f)->type == CHANNEL_CLOSE);
+	assert_memory_equal(last(f)->payload, "\0\0\0\0", 4);
+	assert_int_equal(test_call_count, 0);
+	assert_true(f->idle);
+}
+
+static void a_failed_record_waits_for_its_alert(void **state)
+{
+	struct tls_handoff_event event = { TLS_HANDOFF_EVENT_FAILED, EBADMSG };
+	struct fixture *f = *state;
+	size_t before;
+
+	establish(f);
+	before = f->count;
+	divert(f, TLS_HANDOFF_RECORD_EVENT, &event, sizeof(event));
+	shutdown(f->wire, SHUT_WR);
+	run_until(f, f->count == before + 1);
+	assert_int_equal(last(f)->length, 9);
+	settle(f);
+	assert_int_equal(sessions_count(f->sessions), 1);
+	say_record(f, 21, "\2\x14", false);
+	run_until(f, sessions_count(f->sessions) == 0);
+	assert_int_equal(test_call_count, 1);
+	assert_int_equal(test_calls[0].kind, CALL_SEND);
+}
+
+static void a_failed_record_does_not_wait_for_ever(void **state)
+{
+	struct tls_handoff_event event = { TLS_HANDOFF_EVENT_FAILED, EBADMSG };
+	struct fixture *f = *state;
+
+	establish(f);
+	divert(f, TLS_HANDOFF_RECORD_EVENT, &event, sizeof(event));
+	shutdown(f->wire, SHUT_WR);
+	run_until(f, sessions_count(f->sessions) == 0);
+	assert_int_equal(test_call_count, 0);
+}
+
+static void fail_of_an_established_session_ends_the_connection(void **state)
+{
+	struct fixture *f = *state;
+
+	establish(f);
+	say_record(f, 21, "\2\x0a", false);
+	say_fail(f, EPROTO, "a KeyUpdate was not the last message of its record");
+	run_until(f, sessions_count(f->sessions) == 0);
+	assert_int_equal(test_call_count, 2);
+	assert_int_equal(test_calls[0].kind, CALL_SEND);
+	assert_int_equal(test_calls[1].kind, CALL_DONE);
+	assert_int_equal(test_calls[1].number, EPROTO);
+}
+
+static void a_dead_handler_fails_its_handshakes_at_once(void **state)
+{
+	struct fixture *f = *state;
+
+	sessions_orphan(f->sessions, &f->handler, "tlshd-session ended unexpectedly (signal 9)");
+	assert_int_equal(sessions_count(f->sessions), 0);
+	assert_int_equal(test_call_count, 1);
+	assert_int_equal(test_calls[0].number, ECONNRESET);
+	assert_non_null(strstr((char *)test_calls[0].bytes, "signal 9"));
+}
+
+static void established_sessions_outlive_their_handler_until_they_need_one(void **state)
+{
+	struct fixture *f = *state;
+
+	establish(f);
+	sessions_orphan(f->sessions, &f->handler, "tlshd-session ended unexpectedly (signal 9)");
+	settle(f);
+	assert_int_equal(sessions_count(f->sessions), 1);
+	assert_int_equal(test_call_count, 0);
+	divert(f, 22, "ticket", 6);
+	run_until(f, sessions_count(f->sessions) == 0);
+	assert_int_equal(test_calls[0].kind, CALL_DONE);
+	assert_int_equal(test_calls[0].number, ECONNABORTED);
+}
+
+static void a_refused_handshake_never_reaches_the_session_handler(void **state)
+{
+	struct fixture *f = *state;
+	struct handshake handshake = { .id = 43, .role = TLS_HANDOFF_SERVER, .profile = "x" };
+	int fds[2];
+
+	run_until(f, f->count == 1);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+	handshake.fd = fds[0];
+	sessions_refuse(f->sessions, &handshake, EACCES, "not yours");
+	close(fds[1]);
+	settle(f);
+	assert_int_equal(f->count, 1);
+	assert_int_equal(test_calls[0].number, EACCES);
+	assert_int_equal(test_calls[0].id, 43);
+	assert_string_equal((char *)test_calls[0].bytes, "not yours");
+}
+
+static void an_option_out_of_range_is_refused_here(void **state)
+{
+	struct fixture *f = *state;
+	struct handshake handshake = {
+		.id = 43, .role = TLS_HANDOFF_SERVER, .profile = "default", .auth = 99
+	};
+	int fds[2];
+
+	run_until(f, f->count == 1);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+	handshake.fd = fds[0];
+	sessions_open(f->sessions, &f->handler, &handshake);
+	close(fds[1]);
+	assert_int_equal(test_calls[0].number, EINVAL);
+	assert_int_equal(sessions_count(f->sessions), 1);
+}
+
+#define relay_test(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		relay_test(open_says_who_asks_for_what),
+		relay_test(no_byte_is_read_that_was_not_asked_for),
+		relay_test(bytes_reach_the_wire_and_keys_come_after_them),
+		relay_test(a_finished_handshake_is_told_to_the_kernel),
+		relay_test(keys_that_the_kernel_refuses_end_the_handshake),
+		relay_test(a_result_that_comes_too_late_ends_the_session),
+		relay_test(a_peer_that_closes_ends_the_handshake),
+		relay_test(an_alert_is_read_although_writing_failed),
+		relay_test(keys_are_not_installed_on_a_lost_connection),
+		relay_test(fail_sends_the_alert_and_tells_the_kernel_why),
+		cmocka_unit_test(a_message_out_of_place_ends_the_session),
+		relay_test(keys_twice_or_wrong_are_refused),
+		relay_test(a_second_wish_before_the_first_was_answered_is_refused),
+		relay_test(more_bytes_than_the_window_end_the_session),
+		relay_test(messages_about_another_handlers_session_are_dropped),
+		relay_test(records_go_to_the_session_handler_and_its_answers_to_the_kernel),
+		relay_test(receiving_goes_on_while_a_record_cannot_be_sent),
+		cmocka_unit_test(application_data_cannot_be_forged),
+		relay_test(a_closed_program_closes_the_session),
+		relay_test(a_failed_record_waits_for_its_alert),
+		relay_test(a_failed_record_does_not_wait_for_ever),
+		relay_test(fail_of_an_established_session_ends_the_connection),
+		relay_test(a_dead_handler_fails_its_handshakes_at_once),
+		relay_test(established_sessions_outlive_their_handler_until_they_need_one),
+		relay_test(a_refused_handshake_never_reaches_the_session_handler),
+		relay_test(an_option_out_of_range_is_refused_here),
+	};
+
+	return cmocka_run_group_tests_name("relay", tests, NULL, NULL);
+}
