@@ -99,10 +99,13 @@ static enum tls_handoff_verdict tls_handoff_divert(struct tls_handoff_ctx *ctx)
 	__skb_unlink(skb, &rx->rx_list);
 	release_sock(sk);
 
-	if (type == TLS_RECORD_TYPE_ALERT)
+	if (type == TLS_RECORD_TYPE_ALERT) {
 		verdict = tls_handoff_alert(ctx, skb);
-	else
+	} else {
 		set_bit(TLS_HANDOFF_BIT_RX_HOLD, &ctx->flags);
+		if (test_and_clear_bit(TLS_HANDOFF_BIT_RX_DATA, &ctx->flags))
+			set_bit(TLS_HANDOFF_EVENT_DATA, &ctx->events);
+	}
 
 	trace_tls_handoff_divert(ctx, type, strp_msg(skb)->full_len);
 	atomic64_inc(&ctx->records_diverted);
@@ -202,8 +205,12 @@ static int tls_handoff_rx_result(struct tls_handoff_ctx *ctx, int ret, int other
 {
 	int diverted;
 
-	if (ret > 0)
+	if (ret > 0) {
+		/* Whoever counts key updates without data between them must know */
+		if (unlikely(!test_bit(TLS_HANDOFF_BIT_RX_DATA, &ctx->flags)))
+			set_bit(TLS_HANDOFF_BIT_RX_DATA, &ctx->flags);
 		return ret;
+	}
 	if (!ret) {
 		ret = tls_handoff_fin(ctx, failure);
 		goto out;

@@ -180,7 +180,8 @@ static int tls_handoff_session_recv_event(struct tls_handoff_ctx *ctx, struct ms
 		return tls_handoff_session_over(ctx) ? 0 : -EAGAIN;
 	if (size < sizeof(event))
 		return -EMSGSIZE;
-	event.event = __ffs(READ_ONCE(ctx->events));
+	event.event = test_bit(TLS_HANDOFF_EVENT_DATA, &ctx->events) ? TLS_HANDOFF_EVENT_DATA :
+		      __ffs(READ_ONCE(ctx->events));
 	if (event.event == TLS_HANDOFF_EVENT_FAILED)
 		event.error = ctx->event_error;
 	err = tls_handoff_session_put_record(msg, TLS_HANDOFF_RECORD_EVENT);
@@ -201,7 +202,8 @@ static int tls_handoff_session_recv_record(struct tls_handoff_ctx *ctx, struct m
 	int err;
 
 	skb = skb_peek(&ctx->records);
-	if (!skb)
+	/* That data was read comes before the handshake record that it preceded */
+	if (!skb || test_bit(TLS_HANDOFF_EVENT_DATA, &ctx->events))
 		return tls_handoff_session_recv_event(ctx, msg, size);
 	rxm = strp_msg(skb);
 	if (size < rxm->full_len)

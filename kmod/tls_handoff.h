@@ -134,6 +134,7 @@ enum {
 	TLS_HANDOFF_BIT_RX_HOLD,	/* a record waits for the session handler: nobody reads */
 	TLS_HANDOFF_BIT_RX_FULL,	/* too many records wait for the session fd: nobody reads */
 	TLS_HANDOFF_BIT_RX_EOF,		/* close_notify came, or a FIN that counts as one */
+	TLS_HANDOFF_BIT_RX_DATA,	/* data was read since the last handshake record */
 	TLS_HANDOFF_BIT_RX_FAILED,	/* ctx->error is what readers get */
 	TLS_HANDOFF_BIT_RX_SHUT,	/* the program called shutdown(SHUT_RD) */
 	TLS_HANDOFF_BIT_CLOSE_SENT,

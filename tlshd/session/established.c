@@ -129,7 +129,7 @@ static void refuse(struct verdict *verdict, int alert, const char *words)
 
 static bool too_many_updates(struct session *session)
 {
-	return session->data_is_told && ++session->updates > MAX_UPDATES;
+	return ++session->updates > MAX_UPDATES;
 }
 
 static void judge_key_update(struct session *session, const uint8_t *body, size_t length,
@@ -391,7 +391,6 @@ static void handle_event(struct session *session, const uint8_t *data, size_t le
 		established_rekey(session);
 		break;
 	case TLS_HANDOFF_EVENT_DATA:
-		session->data_is_told = true;
 		session->updates = 0;
 		break;
 	default:

@@ -63,7 +63,6 @@ struct session {
 	uint16_t max_payload;		/* as in struct channel_keys */
 	uint8_t role;
 	uint8_t updates;		/* KeyUpdates received since data was read */
-	bool data_is_told;		/* the kernel says when data was read */
 	uint8_t secret[SESSION_DIRECTIONS][SECRETS_MAX];	/* TLS 1.3 traffic secrets */
 };
 

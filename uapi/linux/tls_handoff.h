@@ -178,7 +178,7 @@ enum {
 	TLS_HANDOFF_EVENT_TRUNCATED = 2, /* FIN without close_notify */
 	TLS_HANDOFF_EVENT_CLOSED = 3,	/* the program closed the socket: nothing more will come */
 	TLS_HANDOFF_EVENT_REKEY = 4,	/* a new sending key is wanted: limit near, or TLS_HANDOFF_REKEY */
-	TLS_HANDOFF_EVENT_DATA = 5,	/* data was read: once when ready, then after handshake records */
+	TLS_HANDOFF_EVENT_DATA = 5,	/* data was read since the last handshake record; comes before the next */
 };
 
 struct tls_handoff_event {
