@@ -22,7 +22,7 @@ gnutls_cli() {	# ARGUMENT... HOST: an echo of the payload through our listener
 gnutls_server() {	# VERSION CIPHER
 	gnutls_serv --x509certfile "$pki/peer.pem" --x509keyfile "$pki/peer.key" \
 		--disable-client-cert --priority "$(gnutls_priority "$@")"
-	feed out | connect server.test "$port"
+	connect server.test "$port" < <(feed out)
 	expect_status 0
 	expect_same out "$payload"
 	expect_info version "\"$1\""
@@ -44,7 +44,7 @@ gnutls_server_mutual() {	# VERSION
 	gnutls_serv --x509certfile "$pki/peer.pem" --x509keyfile "$pki/peer.key" \
 		--x509cafile "$pki/ca.pem" --require-client-cert --verify-client-cert \
 		--priority "NORMAL:-VERS-ALL:+VERS-TLS$1"
-	feed out | connect server.test "$port"
+	connect server.test "$port" < <(feed out)
 	expect_status 0
 	expect_same out "$payload"
 }
@@ -62,7 +62,7 @@ gnutls_client_mutual() {	# VERSION
 gnutls_server_alpn() {
 	gnutls_serv --x509certfile "$pki/peer.pem" --x509keyfile "$pki/peer.key" \
 		--disable-client-cert --alpn h2 --alpn-fatal
-	feed out | connect --alpn foo,h2 server.test "$port"
+	connect --alpn foo,h2 server.test "$port" < <(feed out)
 	expect_status 0
 	expect_info alpn '"h2"'
 }
@@ -80,7 +80,7 @@ psk_priority=NORMAL:-VERS-ALL:+VERS-TLS1.3:-KX-ALL:+ECDHE-PSK:+DHE-PSK
 gnutls_server_psk() {
 	echo "test:$(cat "$pki/psk.hex")" > passwd
 	gnutls_serv --pskpasswd passwd --priority "$psk_priority"
-	feed out | connect --profile psk --psk test server.test "$port"
+	connect --profile psk --psk test server.test "$port" < <(feed out)
 	expect_status 0
 	expect_same out "$payload"
 	expect_info peer_identity '"psk:test"'
@@ -106,7 +106,7 @@ rawpk_identity() {
 gnutls_server_rawpk() {
 	gnutls_serv --rawpkkeyfile "$pki/peer.key" --rawpkfile "$pki/peer.pub" \
 		--disable-client-cert --priority "$rawpk_priority"
-	feed out | connect --profile rawpk --rawpk server.test "$port"
+	connect --profile rawpk --rawpk server.test "$port" < <(feed out)
 	expect_status 0
 	expect_same out "$payload"
 	expect_info auth '"rawpk"'

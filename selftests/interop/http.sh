@@ -97,10 +97,16 @@ nginx_certificate() {
 	echo "ssl_certificate_key $pki/peer.key; ssl_client_certificate $pki/ca.pem;"
 }
 
-# get_payload: HTTP/1.0 in the bytes of our program; the answer's body to got.
+# request: waits for the answer, because a server may take the end of what we send for
+# the wish to end at once.
+request() {
+	printf 'GET /payload HTTP/1.0\r\nHost: server.test\r\n\r\n'
+	until_true is_fed out "$(stat -c %s "$payload")"
+}
+
+# get_payload ARGUMENT...: HTTP/1.0 in the bytes of our program; the answer's body to got.
 get_payload() {
-	printf 'GET /payload HTTP/1.0\r\nHost: server.test\r\n\r\n' |
-		connect -4 "$@" server.test "$port"
+	connect -4 "$@" server.test "$port" < <(request)
 	expect_status 0
 	sed '1,/^\r$/d' out > got
 	expect_same got "$payload"

@@ -88,7 +88,8 @@ wait_peer() {
 	wait "$peer" || :
 }
 
-# connect ARGUMENT...: our side as the client, with standard input from the caller.
+# connect ARGUMENT...: our side as the client, with standard input from the caller; never in
+# a pipe, which would lose $status.
 connect() {
 	status=0
 	reader timeout "$deadline" tls-handoff connect --info --json "$@" > out 2> err || status=$?

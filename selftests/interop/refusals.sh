@@ -98,8 +98,8 @@ distrusts_our_certificate() {	# STATUS s_server's ARGUMENT...
 	local expected=$1
 	shift
 	server openssl s_server -accept "$port" -naccept 1 -cert "$pki/peer.pem" -rev \
-		-key "$pki/peer.key" -Verify 1 -verify_return_error -no_ca_names \
-		-CAfile "$pki/rogue.pem" "$@"
+		-key "$pki/peer.key" -Verify 1 -verify_return_error -CAfile "$pki/ca.pem" \
+		-verifyCAfile "$pki/rogue.pem" "$@"
 	connect server.test "$port" < "$payload"
 	expect_status "$expected"
 	expect_words 'unknown_ca' err
