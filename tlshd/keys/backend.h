@@ -13,6 +13,7 @@
 
 #include "protocol.h"
 #include "public.h"
+#include "secret_file.h"
 #include "words.h"
 
 struct keys_object;
@@ -59,16 +60,21 @@ struct keys_object {
 	struct keys_public public;
 };
 
-/* file.c: PEM (PKCS#8, SEC 1, PKCS#1) and PSKs in hex.  -errno with words. */
-int file_key_open(const char *path, struct keys_object **ret_object, struct keys_words *words);
-int file_psk_open(const char *path, struct keys_object **ret_object, struct keys_words *words);
+/* All of these: @name becomes the object's; -errno with words that do not repeat it. */
 
-/* tpm.c: @source is a file with a TSS2 PEM, or "tpm2:0x81......".  The object uses
- * @tpm, which must outlive it. */
-int tpm_key_open(struct tpm *tpm, const char *source, struct keys_object **ret_object,
-		 struct keys_words *words);
-int tpm_psk_open(struct tpm *tpm, const char *source, struct keys_object **ret_object,
-		 struct keys_words *words);
+/* file.c: PEM (PKCS#8, SEC 1, PKCS#1) and PSKs in hexadecimal */
+int file_key_open(const char *name, const struct secret_file *file,
+		  struct keys_object **ret_object, struct keys_words *words);
+int file_psk_open(const char *name, const struct secret_file *file,
+		  struct keys_object **ret_object, struct keys_words *words);
+
+/* tpm.c: TSS2 PEM, and persistent handles.  The object uses @tpm, which must outlive it. */
+int tpm_key_open(struct tpm *tpm, const char *name, const struct secret_file *file,
+		 struct keys_object **ret_object, struct keys_words *words);
+int tpm_psk_open(struct tpm *tpm, const char *name, const struct secret_file *file,
+		 struct keys_object **ret_object, struct keys_words *words);
+int tpm_handle_open(struct tpm *tpm, const char *name, uint32_t handle,
+		    struct keys_object **ret_object, struct keys_words *words);
 
 /* One signature of each scheme that TLS needs, checked with the object's public key;
  * for a PSK one unsealing, its length checked.  0 or -errno with words. */

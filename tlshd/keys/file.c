@@ -13,7 +13,6 @@
 #include "backend.h"
 #include "public.h"
 #include "scheme.h"
-#include "secret_file.h"
 
 struct file_key {
 	struct keys_object object;
@@ -99,9 +98,9 @@ static int describe(gnutls_privkey_t key, struct keys_public *ret_public,
 	return ret;
 }
 
-int file_key_open(const char *path, struct keys_object **ret_object, struct keys_words *words)
+int file_key_open(const char *name, const struct secret_file *file,
+		  struct keys_object **ret_object, struct keys_words *words)
 {
-	struct secret_file file = { 0 };
 	struct file_key *key;
 	int ret;
 
@@ -109,18 +108,15 @@ int file_key_open(const char *path, struct keys_object **ret_object, struct keys
 	if (!key)
 		return keys_fail(words, ENOMEM, "out of memory");
 	key->object.backend = &file_key_backend;
-	key->object.name = strdup(path);
+	key->object.name = strdup(name);
 	if (!key->object.name || gnutls_privkey_init(&key->key) < 0) {
 		ret = keys_fail(words, ENOMEM, "out of memory");
 		goto out;
 	}
-	ret = secret_file_read(path, &file, words);
+	ret = secret_file_private(file, words);
 	if (ret < 0)
 		goto out;
-	ret = secret_file_private(&file, words);
-	if (ret < 0)
-		goto out;
-	ret = import_pem(&file, key->key, words);
+	ret = import_pem(file, key->key, words);
 	if (ret < 0)
 		goto out;
 	ret = describe(key->key, &key->object.public, words);
@@ -129,7 +125,6 @@ int file_key_open(const char *path, struct keys_object **ret_object, struct keys
 	*ret_object = &key->object;
 	key = NULL;
 out:
-	secret_file_clear(&file);
 	if (key)
 		file_key_free(&key->object);
 	return ret;
@@ -207,9 +202,9 @@ static int parse_hex(const struct secret_file *file, struct file_psk *psk,
 	return 0;
 }
 
-int file_psk_open(const char *path, struct keys_object **ret_object, struct keys_words *words)
+int file_psk_open(const char *name, const struct secret_file *file,
+		  struct keys_object **ret_object, struct keys_words *words)
 {
-	struct secret_file file = { 0 };
 	struct file_psk *psk;
 	int ret;
 
@@ -217,24 +212,20 @@ int file_psk_open(const char *path, struct keys_object **ret_object, struct keys
 	if (!psk)
 		return keys_fail(words, ENOMEM, "out of memory");
 	psk->object.backend = &file_psk_backend;
-	psk->object.name = strdup(path);
+	psk->object.name = strdup(name);
 	if (!psk->object.name) {
 		ret = keys_fail(words, ENOMEM, "out of memory");
 		goto out;
 	}
-	ret = secret_file_read(path, &file, words);
+	ret = secret_file_private(file, words);
 	if (ret < 0)
 		goto out;
-	ret = secret_file_private(&file, words);
-	if (ret < 0)
-		goto out;
-	ret = parse_hex(&file, psk, words);
+	ret = parse_hex(file, psk, words);
 	if (ret < 0)
 		goto out;
 	*ret_object = &psk->object;
 	psk = NULL;
 out:
-	secret_file_clear(&file);
 	if (psk)
 		destroy_psk(psk);
 	return ret;

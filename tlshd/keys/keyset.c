@@ -63,27 +63,20 @@ static int add_object(struct keyset *keyset, struct keys_object *object)
 	return 0;
 }
 
-static int open_object(struct loader *loader, const char *source, bool psk,
-		       struct keys_object **ret_object, struct keys_words *words)
-{
-	if (!strncmp(source, "pkcs11:", 7))
-		return keys_fail(words, EOPNOTSUPP, "needs PKCS#11, which is not built in");
-	return psk ? file_psk_open(source, ret_object, words) :
-		     file_key_open(source, ret_object, words);
-}
-
 /* An object for @source: a new one that was tried, or the one that has it open. */
 static int get_object(struct loader *loader, const char *source, bool psk,
 		      struct keys_object **ret_object, struct keys_words *words)
 {
 	struct keys_object *object = find_object(loader->keyset, source, psk);
+	struct keys_opener *opener = &loader->keyset->opener;
 	int ret;
 
 	if (object) {
 		*ret_object = object;
 		return 0;
 	}
-	ret = open_object(loader, source, psk, &object, words);
+	ret = psk ? keys_open_psk(opener, source, &object, words) :
+		    keys_open(opener, source, &object, words);
 	if (ret < 0)
 		return ret;
 	ret = keys_self_test(object, words);
@@ -213,20 +206,37 @@ static void load_list(struct loader *loader, const char *key,
 	config_list_free(values, count);
 }
 
+static int init_opener(struct loader *loader)
+{
+	char *tcti = NULL, *error = NULL;
+	int ret;
+
+	ret = config_string(loader->config, "tpm", "tcti", &tcti, &error);
+	if (ret < 0)
+		take_mistake(loader, error);
+	ret = keys_opener_init(&loader->keyset->opener, tcti);
+	free(tcti);
+	return ret;
+}
+
 int keyset_load(const struct config *config, keyset_report *report, struct keyset **ret_keyset)
 {
 	struct loader loader = { .config = config, .report = report };
 	const char *const *profile;
 
 	loader.keyset = calloc(1, sizeof(*loader.keyset));
-	if (!loader.keyset)
+	if (!loader.keyset || init_opener(&loader) < 0) {
+		free(loader.keyset);
 		return -ENOMEM;
+	}
 	for (profile = config_profiles(config); *profile; profile++) {
 		loader.profile = *profile;
 		loader.section = config_profile_section(config, *profile);
 		load_list(&loader, "private_key", load_key);
 		load_list(&loader, "psk", load_psk);
 	}
+	if (loader.keyset->opener.tpm)
+		tpm_expect_signatures(loader.keyset->opener.tpm);
 	*ret_keyset = loader.keyset;
 	return loader.mistakes;
 }
@@ -247,5 +257,6 @@ void keyset_free(struct keyset *keyset)
 	for (size_t i = 0; i < keyset->object_count; i++)
 		keys_object_free(keyset->objects[i]);
 	free(keyset->objects);
+	keys_opener_clear(&keyset->opener);
 	free(keyset);
 }

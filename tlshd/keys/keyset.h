@@ -9,8 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "backend.h"
 #include "config.h"
+#include "open.h"
 
 #define KEYS_MAX_IDENTITY	128	/* bytes of a PSK identity */
 
@@ -37,6 +37,7 @@ struct keyset {
 	size_t psk_count;
 	struct keys_object **objects;	/* owned */
 	size_t object_count;
+	struct keys_opener opener;
 };
 
 /* Takes one mistake: "FILE:LINE: words". */

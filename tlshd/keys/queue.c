@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The fair queue, see queue.h: a ring of users with something waiting, each with
- * its requests in order of arrival.
+ * The fair queue, see queue.h: users in the order of their turns, each with its
+ * requests in order of arrival.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -10,7 +10,7 @@
 
 #include "queue.h"
 
-/* A user; exists while it has requests waiting. */
+/* A user; exists while it has requests waiting or is being served. */
 struct keys_user {
 	TAILQ_ENTRY(keys_user) link;
 	uint32_t uid;
@@ -19,9 +19,11 @@ struct keys_user {
 	struct keys_job **last;		/* where the next one goes */
 };
 
-/* @users: whose turn is next comes first */
+/* @users: whose turn is next comes first; @served, whose request was taken last, is
+ * not among them */
 struct keys_queue {
 	TAILQ_HEAD(, keys_user) users;
+	struct keys_user *served;
 	size_t waiting;
 };
 
@@ -52,6 +54,7 @@ void keys_queue_free(struct keys_queue *queue)
 		return;
 	while ((job = keys_queue_pop(queue)))
 		keys_job_free(job);
+	free(queue->served);
 	free(queue);
 }
 
@@ -59,6 +62,8 @@ static struct keys_user *find_user(struct keys_queue *queue, uint32_t uid)
 {
 	struct keys_user *user;
 
+	if (queue->served && queue->served->uid == uid)
+		return queue->served;
 	TAILQ_FOREACH(user, &queue->users, link)
 		if (user->uid == uid)
 			return user;
@@ -77,8 +82,10 @@ static struct keys_user *add_user(struct keys_queue *queue, uint32_t uid)
 	return user;
 }
 
-static void drop_user(struct keys_queue *queue, struct keys_user *user)
+static void drop_user_if_idle(struct keys_queue *queue, struct keys_user *user)
 {
+	if (user->waiting || user == queue->served)
+		return;
 	TAILQ_REMOVE(&queue->users, user, link);
 	free(user);
 }
@@ -99,7 +106,7 @@ static struct keys_job *unlink_job(struct keys_queue *queue, struct keys_user *u
 
 static struct keys_user *busiest_user(struct keys_queue *queue)
 {
-	struct keys_user *user, *busiest = NULL;
+	struct keys_user *user, *busiest = queue->served;
 
 	TAILQ_FOREACH(user, &queue->users, link)
 		if (!busiest || user->waiting > busiest->waiting)
@@ -115,8 +122,7 @@ static struct keys_job *evict(struct keys_queue *queue, struct keys_user *user)
 	while ((*at)->next)
 		at = &(*at)->next;
 	job = unlink_job(queue, user, at);
-	if (user->waiting == 0)
-		drop_user(queue, user);
+	drop_user_if_idle(queue, user);
 	return job;
 }
 
@@ -149,19 +155,19 @@ int keys_queue_push(struct keys_queue *queue, struct keys_job *job,
 
 struct keys_job *keys_queue_pop(struct keys_queue *queue)
 {
-	struct keys_user *user = TAILQ_FIRST(&queue->users);
-	struct keys_job *job;
+	struct keys_user *user = queue->served;
 
+	queue->served = NULL;
+	if (user && user->waiting)
+		TAILQ_INSERT_TAIL(&queue->users, user, link);
+	else
+		free(user);
+	user = TAILQ_FIRST(&queue->users);
 	if (!user)
 		return NULL;
-	job = unlink_job(queue, user, &user->first);
-	if (user->waiting == 0) {
-		drop_user(queue, user);
-		return job;
-	}
 	TAILQ_REMOVE(&queue->users, user, link);
-	TAILQ_INSERT_TAIL(&queue->users, user, link);
-	return job;
+	queue->served = user;
+	return unlink_job(queue, user, &user->first);
 }
 
 struct keys_job *keys_queue_remove(struct keys_queue *queue, uint32_t uid, uint64_t request)
@@ -175,8 +181,7 @@ struct keys_job *keys_queue_remove(struct keys_queue *queue, uint32_t uid, uint6
 		if ((*at)->request != request)
 			continue;
 		job = unlink_job(queue, user, at);
-		if (user->waiting == 0)
-			drop_user(queue, user);
+		drop_user_if_idle(queue, user);
 		return job;
 	}
 	return NULL;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Requests that wait for one signer, fair per requesting user: users take turns,
- * one request each, so that a flood of one costs another at most the signature
+ * one request each, so that a flood of one costs another at most the one signature
  * that is being made.  Not thread-safe; signer.c holds a lock around it.
  */
 #ifndef TLSHD_KEYS_QUEUE_H
@@ -65,7 +65,8 @@ void keys_queue_free(struct keys_queue *queue);
  */
 int keys_queue_push(struct keys_queue *queue, struct keys_job *job,
 		    struct keys_job **ret_evicted);
-/* The next one in turn, or NULL. */
+/* The next one in turn, or NULL.  The one before it is done: its user queues up again
+ * only now, behind whoever came while it was served. */
 struct keys_job *keys_queue_pop(struct keys_queue *queue);
 /* Takes the job of @uid with this request id out, or NULL. */
 struct keys_job *keys_queue_remove(struct keys_queue *queue, uint32_t uid, uint64_t request);

@@ -260,15 +260,15 @@ static void a_good_configuration_passes_the_check(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(announces_every_key_with_its_place),
-		cmocka_unit_test(signs_with_every_key_scheme_and_hash),
-		cmocka_unit_test(gives_out_psks),
-		cmocka_unit_test(every_use_is_logged_and_no_secret),
-		cmocka_unit_test(wrong_requests_get_an_error_and_the_next_is_served),
-		cmocka_unit_test(broken_protocol_ends_it),
-		cmocka_unit_test(a_file_that_others_may_read_is_refused),
-		cmocka_unit_test(bad_files_are_named_and_the_rest_is_served),
-		cmocka_unit_test(a_good_configuration_passes_the_check),
+		cmocka_unit_test_teardown(announces_every_key_with_its_place, harness_teardown),
+		cmocka_unit_test_teardown(signs_with_every_key_scheme_and_hash, harness_teardown),
+		cmocka_unit_test_teardown(gives_out_psks, harness_teardown),
+		cmocka_unit_test_teardown(every_use_is_logged_and_no_secret, harness_teardown),
+		cmocka_unit_test_teardown(wrong_requests_get_an_error_and_the_next_is_served, harness_teardown),
+		cmocka_unit_test_teardown(broken_protocol_ends_it, harness_teardown),
+		cmocka_unit_test_teardown(a_file_that_others_may_read_is_refused, harness_teardown),
+		cmocka_unit_test_teardown(bad_files_are_named_and_the_rest_is_served, harness_teardown),
+		cmocka_unit_test_teardown(a_good_configuration_passes_the_check, harness_teardown),
 	};
 
 	return cmocka_run_group_tests_name("keys.file", tests, setup, teardown);

@@ -30,6 +30,7 @@
 #define NOBODY	65534
 
 static char folder[64];
+static pid_t running;
 
 const char *harness_enter_folder(void)
 {
@@ -92,6 +93,7 @@ void harness_start(struct harness *harness, const char *config)
 		_exit(127);
 	}
 	assert_true(harness->pid > 0);
+	running = harness->pid;
 	close(fds[1]);
 	close(log);
 	for (;;) {
@@ -119,6 +121,18 @@ void harness_start(struct harness *harness, const char *config)
 			       message.length - sizeof(struct keys_psk));
 		}
 	}
+}
+
+int harness_teardown(void **state)
+{
+	(void)state;
+	if (running <= 0)
+		return 0;
+	kill(running, SIGKILL);
+	waitpid(running, NULL, 0);
+	running = 0;
+	harness_run("cat '%s/log' >&2; test -z \"$TCTI\" || tpm2_flushcontext -t || true", folder);
+	return 0;
 }
 
 static int exit_status(int status)
@@ -156,7 +170,7 @@ int harness_wait(struct harness *harness)
 	int status;
 
 	assert_int_equal(waitpid(harness->pid, &status, 0), harness->pid);
-	harness->pid = 0;
+	harness->pid = running = 0;
 	if (harness->fd >= 0)
 		close(harness->fd);
 	harness->fd = -1;
@@ -244,7 +258,8 @@ void harness_expect_error(struct harness *harness, uint64_t id, int error, const
 
 	harness_receive(harness, &message);
 	assert_int_equal(message.type, KEYS_ERROR);
-	assert_int_equal(message.id, id);
+	if (id)
+		assert_int_equal(message.id, id);
 	assert_true(message.length > sizeof(number));
 	memcpy(&number, message.payload, sizeof(number));
 	message.payload[message.length] = '\0';
@@ -318,6 +333,57 @@ void harness_sign_and_verify(struct harness *harness, uint32_t number, uint16_t 
 		      digest, &message);
 	verify_libcrypto(harness->keys[number].spki, harness->keys[number].spki_len, scheme, hash,
 			 digest, &message);
+}
+
+static pid_t read_pid(const char *path)
+{
+	FILE *file = fopen(path, "r");
+	int pid = 0;
+
+	assert_non_null(file);
+	assert_int_equal(fscanf(file, "%d", &pid), 1);
+	fclose(file);
+	return pid;
+}
+
+/* With --daemon it returns once it listens. */
+void harness_tpm_start(struct harness_tpm *tpm, const char *name)
+{
+	char path[256];
+
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	harness_run("dir='%s/%s' && mkdir -p $dir && swtpm socket --tpm2 --tpmstate dir=$dir "
+		    "--server type=unixio,path=$dir/socket --ctrl type=unixio,path=$dir/socket.ctrl "
+		    "--flags not-need-init,startup-clear --pid file=$dir/pid --daemon",
+		    folder, name);
+	snprintf(path, sizeof(path), "%s/%s/pid", folder, name);
+	tpm->pid = read_pid(path);
+	snprintf(tpm->tcti, sizeof(tpm->tcti), "swtpm:path=%s/%s/socket", folder, name);
+	setenv("TCTI", tpm->tcti, 1);
+	setenv("TPM2TOOLS_TCTI", tpm->tcti, 1);
+	setenv("TPM2OPENSSL_TCTI", tpm->tcti, 1);
+}
+
+void harness_tpm_kill(struct harness_tpm *tpm)
+{
+	if (tpm->pid <= 0)
+		return;
+	assert_int_equal(kill(tpm->pid, SIGKILL), 0);
+	assert_int_equal(waitpid(tpm->pid, NULL, 0), tpm->pid);
+	tpm->pid = 0;
+}
+
+void harness_tpm_pause(const struct harness_tpm *tpm)
+{
+	int status;
+
+	assert_int_equal(kill(tpm->pid, SIGSTOP), 0);
+	assert_int_equal(waitpid(tpm->pid, &status, WUNTRACED), tpm->pid);
+}
+
+void harness_tpm_continue(const struct harness_tpm *tpm)
+{
+	assert_int_equal(kill(tpm->pid, SIGCONT), 0);
 }
 
 bool harness_logged(const struct harness *harness, const char *text)

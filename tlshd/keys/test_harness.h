@@ -54,6 +54,8 @@ const char *harness_write(const char *name, const char *text, size_t length);
 
 /* Starts it with this configuration and takes its announcements until READY. */
 void harness_start(struct harness *harness, const char *config);
+/* After each test, cmocka's teardown: ends one that a failed test left, and shows its log. */
+int harness_teardown(void **state);
 /* tlshd-keys -t: its exit status; @output gets what it printed. */
 int harness_check(const char *config, char *output, size_t size);
 /* Closes the channel; the exit status (or 128 + signal). */
@@ -68,11 +70,27 @@ void harness_receive(struct harness *harness, struct harness_message *message);
 void harness_sign(struct harness *harness, uint64_t id, uint32_t number, uint32_t uid,
 		  uint16_t scheme, uint16_t hash, const uint8_t *digest, size_t length);
 void harness_unseal(struct harness *harness, uint64_t id, uint32_t number, uint32_t uid);
-/* An ERROR for @id with @error and @words in its text. */
+/* An ERROR for @id (0: any) with @error and @words in its text. */
 void harness_expect_error(struct harness *harness, uint64_t id, int error, const char *words);
 /* Signs with announced key @number and lets GnuTLS and libcrypto verify it. */
 void harness_sign_and_verify(struct harness *harness, uint32_t number, uint16_t scheme,
 			     uint16_t hash);
+/**
+ * struct harness_tpm - a software TPM of this test
+ * @tcti: how to reach it; also put into the environment as TCTI, TPM2TOOLS_TCTI and
+ *	TPM2OPENSSL_TCTI
+ */
+struct harness_tpm {
+	pid_t pid;
+	char tcti[256];
+};
+
+void harness_tpm_start(struct harness_tpm *tpm, const char *name);
+void harness_tpm_kill(struct harness_tpm *tpm);
+/* Stops it in its tracks, and lets it go on. */
+void harness_tpm_pause(const struct harness_tpm *tpm);
+void harness_tpm_continue(const struct harness_tpm *tpm);
+
 /* Whether a line of the log has @text in it. */
 bool harness_logged(const struct harness *harness, const char *text);
 /* Runs a shell command, whose exit status has to be 0. */
