@@ -321,6 +321,8 @@ static void keys_that_cannot_serve_are_refused_with_a_reason(void **state)
 	char output[8192];
 
 	(void)state;
+	/* Wrong passwords are tried here; the third would lock this TPM. */
+	harness_run("tpm2_dictionarylockout -s -n 100 && tpm2_dictionarylockout -c");
 	harness_run("tpm2_createprimary -Q -C o -G ecc -c primary.ctx && "
 		    "tpm2_create -Q -C primary.ctx -G ecc256:ecdsa-sha256:null -u key.pub -r key.priv "
 		    "-a 'restricted|sign|fixedtpm|fixedparent|sensitivedataorigin|userwithauth' && "

@@ -17,7 +17,7 @@
 int tpm_object_from_pem(const struct tss2_pem *pem, struct tpm_object *ret_object,
 			struct keys_words *words)
 {
-	/* empty_auth is not asked: tpm2_encodeobject 5.7 never sets it.  The first use tells. */
+	/* empty_auth does not count: tpm2_encodeobject 5.7 never sets it.  The first use tells. */
 	if (pem->policy)
 		return keys_fail(words, EOPNOTSUPP, "has a policy, which is not supported");
 	if (pem->parent != TPM2_RH_OWNER &&
@@ -212,7 +212,8 @@ int tpm_object_describe(const struct tpm_object *object, struct keys_public *ret
 static int fail_use(struct tpm *tpm, TSS2_RC rc, const char *what, struct keys_words *words)
 {
 	if (tpm_wants_password(rc))
-		return keys_fail(words, EACCES, "needs a password, which nobody is there to type");
+		return keys_fail(words, EACCES,
+				 "needs a password, which nobody is there to type; the TPM may count this as a wrong one and lock itself");
 	return tpm_fail(tpm, rc, what, words);
 }
 
