@@ -195,16 +195,15 @@ static int note_message(gnutls_session_t tls, unsigned int type, unsigned int wh
 			unsigned int incoming, const gnutls_datum_t *message)
 {
 	struct handshake *handshake = gnutls_session_get_ptr(tls);
-	struct hello_limits limits;
+	struct hello hello;
 
 	if (!incoming || (type != GNUTLS_HANDSHAKE_CLIENT_HELLO &&
 			  type != GNUTLS_HANDSHAKE_SERVER_HELLO &&
 			  type != GNUTLS_HANDSHAKE_ENCRYPTED_EXTENSIONS))
 		return 0;
-	hello_parse(type, message, &limits);
-	/* a second hello (after HelloRetryRequest) repeats the first one's */
-	if (limits.record_size_limit || limits.max_fragment)
-		handshake->limits = limits;
+	hello_parse(type, message, &hello);
+	/* TLS 1.3 servers say it in EncryptedExtensions; that comes last */
+	handshake->hello = hello;
 	return 0;
 }
 
@@ -257,7 +256,7 @@ static int setup(struct handshake *handshake)
 	/* the kernel's timer ends a handshake, and we are told */
 	gnutls_handshake_set_timeout(handshake->tls, GNUTLS_INDEFINITE_TIMEOUT);
 	gnutls_handshake_set_secret_function(handshake->tls, note_secret);
-	gnutls_handshake_set_hook_function(handshake->tls, GNUTLS_HANDSHAKE_ANY, GNUTLS_HOOK_POST,
+	gnutls_handshake_set_hook_function(handshake->tls, GNUTLS_HANDSHAKE_ANY, GNUTLS_HOOK_PRE,
 					   note_message);
 	transport_attach(handshake);
 	if (set_priority(handshake, 0) < 0 || set_alpn(handshake) < 0 ||
@@ -275,6 +274,35 @@ static bool is_wrong_psk(const struct handshake *handshake, int code)
 	       gnutls_handshake_get_last_in(handshake->tls) == GNUTLS_HANDSHAKE_CLIENT_HELLO;
 }
 
+/* So does a client of TLS 1.2 only, to a server of TLS 1.3 only, like one without our ciphers. */
+static bool is_too_old(const struct handshake *handshake, int code)
+{
+	return code == GNUTLS_E_NO_CIPHER_SUITES &&
+	       handshake->parameters.role == TLS_HANDOFF_SERVER &&
+	       handshake->parameters.min_version >= TLS_1_3_VERSION &&
+	       !handshake->hello.offers_tls13;
+}
+
+static int explain(struct handshake *handshake, int code)
+{
+	if (is_wrong_psk(handshake, code)) {
+		handshake->failure.verify = TLS_HANDOFF_VERIFY_PSK;
+		failure_set(&handshake->failure, EKEYREJECTED, ALERT_DECRYPT_ERROR,
+			    "The peer has another pre-shared key for \"%.100s\" than profile \"%s\".",
+			    handshake->identity, handshake->session->profile->name);
+		return -1;
+	}
+	if (is_too_old(handshake, code))
+		code = GNUTLS_E_UNSUPPORTED_VERSION_PACKET;
+	if (code == GNUTLS_E_DECRYPTION_FAILED && handshake->plain_alert != ALERT_NONE) {
+		/* OpenSSL's clients refuse a server's certificate so; GnuTLS cannot read it */
+		failure_gnutls(&handshake->failure, GNUTLS_E_FATAL_ALERT_RECEIVED,
+			       handshake->plain_alert);
+		return -1;
+	}
+	return gnutls_failed(handshake, code);
+}
+
 static int run(struct handshake *handshake)
 {
 	int r;
@@ -282,16 +310,7 @@ static int run(struct handshake *handshake)
 	do {
 		r = gnutls_handshake(handshake->tls);
 	} while (r < 0 && !gnutls_error_is_fatal(r) && !handshake->closed);
-	if (r == 0)
-		return 0;
-	if (is_wrong_psk(handshake, r)) {
-		handshake->failure.verify = TLS_HANDOFF_VERIFY_PSK;
-		failure_set(&handshake->failure, EKEYREJECTED, ALERT_DECRYPT_ERROR,
-			    "The peer has another pre-shared key for \"%.100s\" than profile \"%s\".",
-			    handshake->identity, handshake->session->profile->name);
-		return -1;
-	}
-	return gnutls_failed(handshake, r);
+	return r == 0 ? 0 : explain(handshake, r);
 }
 
 /* GnuTLS has checked all this; a mistake here would be an unverified peer. */
@@ -340,7 +359,7 @@ static int take_secrets(struct handshake *handshake)
 	session->version = gnutls_protocol_get_version(handshake->tls) == GNUTLS_TLS1_3 ?
 			   TLS_1_3_VERSION : TLS_1_2_VERSION;
 	session->role = (uint8_t)handshake->parameters.role;
-	session->max_payload = hello_max_payload(&handshake->limits, session->version);
+	session->max_payload = hello_max_payload(&handshake->hello, session->version);
 	if (session->version == TLS_1_2_VERSION)
 		return 0;
 	for (int i = 0; i < SESSION_DIRECTIONS; i++) {
@@ -444,13 +463,26 @@ static int send_done(struct handshake *handshake)
 	return r < 0 ? internal_error(handshake, "the agent does not take the result") : 0;
 }
 
+/* A TLS 1.3 server that fails before its first flight went out has keys that the client knows
+ * nothing of; GnuTLS would use them. */
+static bool alert_must_be_plain(const struct handshake *handshake)
+{
+	return handshake->parameters.role == TLS_HANDOFF_SERVER && !handshake->encrypted_sent &&
+	       gnutls_protocol_get_version(handshake->tls) == GNUTLS_TLS1_3;
+}
+
 static void send_alert(struct handshake *handshake)
 {
 	struct failure *failure = &handshake->failure;
+	const uint8_t plain[] = { 21, 3, 3, 0, 2, GNUTLS_AL_FATAL, (uint8_t)failure->alert };
+	int r = -1;
 
-	if (!handshake->tls || failure->alert == ALERT_NONE ||
-	    gnutls_alert_send(handshake->tls, GNUTLS_AL_FATAL,
-			      (gnutls_alert_description_t)failure->alert) < 0)
+	if (handshake->tls && failure->alert != ALERT_NONE)
+		r = alert_must_be_plain(handshake) ?
+		    session_send(handshake->session, CHANNEL_BYTES, plain, sizeof(plain)) :
+		    gnutls_alert_send(handshake->tls, GNUTLS_AL_FATAL,
+				      (gnutls_alert_description_t)failure->alert);
+	if (r < 0)
 		failure->alert = ALERT_NONE;
 }
 
@@ -497,6 +529,7 @@ int handshake_start(struct session *session, const struct parameters *parameters
 		return -ENOMEM;
 	handshake->session = session;
 	handshake->parameters = *parameters;
+	handshake->plain_alert = ALERT_NONE;
 	failure_init(&handshake->failure);
 	session->handshake = handshake;
 	if (coroutine_start(handshake_main, handshake, &handshake->coroutine) == 0)

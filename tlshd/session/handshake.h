@@ -32,12 +32,15 @@ struct handshake {
 	uint8_t *read_buffer;	/* GnuTLS's; NULL while nothing is wanted */
 	size_t read_want, read_got;	/* bytes */
 	size_t read_credit;	/* bytes that READ asked for and that did not come yet */
+	bool alert_announced;	/* the last header read is of an unencrypted alert */
+	int plain_alert;	/* description of one, or ALERT_NONE */
+	bool encrypted_sent;	/* the peer can decrypt what we send */
 
 	/* The last application traffic secrets that GnuTLS told, TLS 1.3 */
 	uint8_t secret[SESSION_DIRECTIONS][SECRETS_MAX];
 	size_t secret_length[SESSION_DIRECTIONS];
 
-	struct hello_limits limits;	/* of the peer's hello messages */
+	struct hello hello;	/* the peer's */
 
 	char identity[NAMES_IDENTITY];	/* of the peer, or empty */
 	uint8_t *peer_certificate;	/* DER of the leaf, or NULL */

@@ -10,22 +10,26 @@
 
 #define EXTENSION_MAX_FRAGMENT_LENGTH	1
 #define EXTENSION_RECORD_SIZE_LIMIT	28
+#define EXTENSION_SUPPORTED_VERSIONS	43
 #define RECORD_SIZE_LIMIT_MIN		64	/* RFC 8449 4 */
 #define RECORD_PLAINTEXT		16384
 #define SERVER_HELLO_FIXED		34	/* legacy version and random */
 
 static int note_extension(void *arg, unsigned int id, const unsigned char *data, unsigned int size)
 {
-	struct hello_limits *limits = arg;
+	struct hello *hello = arg;
 	uint16_t limit;
 
 	if (id == EXTENSION_RECORD_SIZE_LIMIT && size == 2) {
 		limit = (uint16_t)(data[0] << 8 | data[1]);
 		if (limit >= RECORD_SIZE_LIMIT_MIN)
-			limits->record_size_limit = limit;
+			hello->record_size_limit = limit;
 	}
 	if (id == EXTENSION_MAX_FRAGMENT_LENGTH && size == 1 && data[0] >= 1 && data[0] <= 4)
-		limits->max_fragment = (uint16_t)(256 << data[0]);
+		hello->max_fragment = (uint16_t)(256 << data[0]);
+	/* In a ServerHello it is the two bytes of the chosen one, which never get here. */
+	for (unsigned int i = 1; id == EXTENSION_SUPPORTED_VERSIONS && i + 1 < size; i += 2)
+		hello->offers_tls13 |= data[i] == 3 && data[i + 1] == 4;
 	return 0;
 }
 
@@ -43,9 +47,9 @@ static gnutls_datum_t server_hello_extensions(const gnutls_datum_t *message)
 	return rest;
 }
 
-void hello_parse(unsigned int type, const gnutls_datum_t *message, struct hello_limits *ret_limits)
+void hello_parse(unsigned int type, const gnutls_datum_t *message, struct hello *ret_hello)
 {
-	struct hello_limits limits = { 0, 0 };
+	struct hello hello = { 0 };
 	gnutls_datum_t extensions = *message;
 	unsigned int flags = 0;
 
@@ -53,17 +57,17 @@ void hello_parse(unsigned int type, const gnutls_datum_t *message, struct hello_
 		flags = GNUTLS_EXT_RAW_FLAG_TLS_CLIENT_HELLO;
 	else if (type == GNUTLS_HANDSHAKE_SERVER_HELLO)
 		extensions = server_hello_extensions(message);
-	if (extensions.size && gnutls_ext_raw_parse(&limits, note_extension, &extensions, flags) < 0)
-		limits = (struct hello_limits){ 0, 0 };
-	*ret_limits = limits;
+	if (extensions.size && gnutls_ext_raw_parse(&hello, note_extension, &extensions, flags) < 0)
+		hello = (struct hello){ 0 };
+	*ret_hello = hello;
 }
 
-uint16_t hello_max_payload(const struct hello_limits *limits, uint16_t version)
+uint16_t hello_max_payload(const struct hello *hello, uint16_t version)
 {
-	uint16_t limit = limits->max_fragment;
+	uint16_t limit = hello->max_fragment;
 
 	/* RFC 8449 5: it replaces max_fragment_length; in TLS 1.3 the content type counts. */
-	if (limits->record_size_limit)
-		limit = limits->record_size_limit - (version == TLS_1_3_VERSION ? 1 : 0);
+	if (hello->record_size_limit)
+		limit = hello->record_size_limit - (version == TLS_1_3_VERSION ? 1 : 0);
 	return limit < RECORD_PLAINTEXT ? limit : 0;
 }

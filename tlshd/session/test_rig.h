@@ -72,6 +72,8 @@ void rig_leave_folder(void);
 void rig_start(struct rig *rig, const char *config);
 /* Closes the channel; both must end by themselves with status 0. */
 void rig_stop(struct rig *rig);
+/* Waits for a process that was killed; rig_stop() passes over it then. */
+void rig_expect_killed(pid_t *pid);
 /* tlshd-session -t: exit status; standard error in @output. */
 int rig_check(const char *config, char *output, size_t size);
 /* Whether a line of the log has @text. */

@@ -13,6 +13,11 @@
 #include "handshake.h"
 #include "transport.h"
 
+#define HEADER_SIZE	5	/* bytes of a record's header */
+#define ALERT_SIZE	2	/* bytes of an alert */
+#define RECORD_ALERT	21
+#define RECORD_DATA	23
+
 static size_t min_size(size_t a, size_t b)
 {
 	return a < b ? a : b;
@@ -37,6 +42,15 @@ static ssize_t give_up(struct handshake *handshake)
 	return -1;
 }
 
+/* GnuTLS reads a record's header and body apart: what an unencrypted alert would look like. */
+static void look_for_alert(struct handshake *handshake, const uint8_t *bytes, size_t size)
+{
+	if (handshake->alert_announced && size == ALERT_SIZE)
+		handshake->plain_alert = bytes[1];
+	handshake->alert_announced = size == HEADER_SIZE && bytes[0] == RECORD_ALERT &&
+				     bytes[3] == 0 && bytes[4] == ALERT_SIZE;
+}
+
 static ssize_t transport_pull(gnutls_transport_ptr_t arg, void *buffer, size_t size)
 {
 	struct handshake *handshake = arg;
@@ -51,6 +65,7 @@ static ssize_t transport_pull(gnutls_transport_ptr_t arg, void *buffer, size_t s
 		coroutine_yield();
 	}
 	handshake->read_buffer = NULL;
+	look_for_alert(handshake, buffer, size);
 	return (ssize_t)size;
 }
 
@@ -66,6 +81,7 @@ static ssize_t transport_push(gnutls_transport_ptr_t arg, const void *buffer, si
 	const uint8_t *bytes = buffer;
 	size_t part;
 
+	handshake->encrypted_sent |= size && bytes[0] == RECORD_DATA;
 	for (size_t sent = 0; sent < size; sent += part) {
 		part = min_size(size - sent, CHANNEL_MAX_BYTES);
 		if (handshake->closed ||
