@@ -1,0 +1,75 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# test_usage.sh TLS-HANDOFF: what the command line says and returns where no kernel is
+# needed. Prints TAP.
+set -u
+program=$1
+number=0
+failed=0
+out=$(mktemp)
+trap 'rm -f "$out"' EXIT
+
+# check NAME STATUS PATTERN ARGUMENT...: status, and what standard output or error has.
+check() {
+	local name=$1 expected=$2 pattern=$3 status=0
+	shift 3
+	timeout 20 "$program" "$@" < /dev/null > "$out" 2>&1 || status=$?
+	number=$((number + 1))
+	if [ "$status" -eq "$expected" ] && grep -qE -e "$pattern" "$out"; then
+		echo "ok $number - $name"
+		return
+	fi
+	echo "# status $status instead of $expected, or no \"$pattern\" in:"
+	sed 's/^/# /' "$out"
+	echo "not ok $number - $name"
+	failed=1
+}
+
+long=$(printf 'x%.0s' {1..255})
+
+check usage.no_command 2 '^usage:'
+check usage.help 0 '^usage: tls-handoff COMMAND' --help
+check usage.version 0 '^tls-handoff [0-9]' --version
+check usage.unknown_command 2 'no command "nonsense"' nonsense
+check usage.connect.help 0 '^usage: tls-handoff connect' connect --help
+check usage.listen.help 0 '^usage: tls-handoff listen' listen --help
+check usage.status.help 0 '^usage: tls-handoff status' status --help
+check usage.connect.no_host 2 '^usage:' connect
+check usage.connect.no_port 2 '^usage:' connect localhost
+check usage.connect.too_many 2 '^usage:' connect localhost 1 2
+check usage.listen.no_port 2 '^usage:' listen
+check usage.status.operand 2 '^usage:' status something
+check usage.unknown_option 2 'no option --nonsense' connect --nonsense localhost 1
+check usage.unknown_letter 2 'no option -z' connect -4z localhost 1
+check usage.value_missing 2 'profile: needs a value' connect localhost 1 --profile
+check usage.value_unwanted 2 'unauth: takes no value' connect --unauth=1 localhost 1
+check usage.not_for_connect 2 'no option --client-cert' connect --client-cert none localhost 1
+check usage.not_for_listen_value 2 'known are none' listen --client-cert perhaps 1
+check usage.profile_too_long 2 'longer than 63' connect --profile "$long" localhost 1
+check usage.name_too_long 2 'longer than 253' connect --name "$long" localhost 1
+check usage.psk_too_long 2 '1 to 128' connect --psk "$long" localhost 1
+check usage.psk_empty 2 '1 to 128' connect --psk '' localhost 1
+check usage.two_ways_to_authenticate 2 'only one of' connect --psk a --unauth localhost 1
+check usage.alpn_empty_name 2 'empty' connect --alpn a,,b localhost 1
+check usage.alpn_long_name 2 '32 bytes' connect --alpn "${long:0:33}" localhost 1
+check usage.alpn_too_many 2 '8 names' connect --alpn 1,2,3,4,5,6,7,8,9 localhost 1
+check usage.version_unknown 2 'known are 1.2 and 1.3' connect --min-version 1.1 localhost 1
+check usage.versions_crossed 2 'below --min-version' connect --min-version 1.3 \
+	--max-version 1.2 localhost 1
+check usage.cipher_unknown 2 'known are AES' connect --ciphers AES-128-GCM,ROT13 localhost 1
+check usage.timeout_zero 2 'number of seconds' connect --timeout 0 localhost 1
+check usage.timeout_word 2 'number of seconds' connect --timeout soon localhost 1
+check usage.timeout_trailing 2 'number of seconds' connect --timeout 1s localhost 1
+check usage.only_one_direction 2 'not together' connect --recv-only --send-only localhost 1
+if grep -qw tls_handoff /proc/sys/net/ipv4/tcp_available_ulp 2>/dev/null; then
+	for name in connect listen status; do
+		number=$((number + 1))
+		echo "ok $number - no_module.$name # SKIP the module is loaded"
+	done
+else
+	check no_module.connect 4 'modprobe tls_handoff' connect --ciphers aes-128-gcm localhost 1
+	check no_module.listen 4 'modprobe tls_handoff' listen 1
+	check no_module.status 4 'modprobe tls_handoff' status --json
+fi
+echo "1..$number"
+exit "$failed"
