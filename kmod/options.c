@@ -254,6 +254,8 @@ static int tls_handoff_set_own(struct tls_handoff_ctx *ctx, int optname, sockptr
 		err = tls_handoff_get_u32(optval, optlen, TLS_HANDOFF_SERVER, &value);
 		return err ? err : tls_handoff_start(ctx, value);
 	case TLS_HANDOFF_REKEY:
+		err = tls_handoff_get_u32(optval, optlen, 0, &value);
+		return err ? err : tls_handoff_rekey(ctx);
 	case TLS_HANDOFF_ACCEPT_READY:
 		return -EOPNOTSUPP;
 	}

@@ -103,6 +103,7 @@ static enum tls_handoff_verdict tls_handoff_divert(struct tls_handoff_ctx *ctx)
 		verdict = tls_handoff_alert(ctx, skb);
 	} else {
 		set_bit(TLS_HANDOFF_BIT_RX_HOLD, &ctx->flags);
+		clear_bit(TLS_HANDOFF_BIT_RX_FRAGMENT, &ctx->flags);
 		if (test_and_clear_bit(TLS_HANDOFF_BIT_RX_DATA, &ctx->flags))
 			set_bit(TLS_HANDOFF_EVENT_DATA, &ctx->events);
 	}
@@ -312,6 +313,32 @@ static int tls_handoff_rx_stopped(struct tls_handoff_ctx *ctx)
 	return flags & BIT(TLS_HANDOFF_BIT_RX_EOF) ? 0 : -EAGAIN;
 }
 
+/*
+ * RFC 8446 5.1: no other record between the parts of a handshake message. What
+ * comes is looked at before any of it is given away. Under rx_mutex.
+ */
+static int tls_handoff_rx_fragment(struct tls_handoff_ctx *ctx,
+				   struct tls_handoff_rx_failure *failure)
+{
+	struct msghdr msg = {};
+	struct kvec iov;
+	u8 byte;
+	int ret;
+
+	iov.iov_base = &byte;
+	iov.iov_len = sizeof(byte);
+	iov_iter_kvec(&msg.msg_iter, ITER_DEST, &iov, 1, sizeof(byte));
+	ret = ctx->inner.ops->recvmsg(&ctx->inner, &msg, sizeof(byte), MSG_PEEK | MSG_DONTWAIT);
+	if (ret <= 0)
+		return tls_handoff_rx_result(ctx, ret, -EIO, failure);
+	failure->error = EPROTO;
+	failure->event = TLS_HANDOFF_EVENT_FAILED;
+	failure->words = "application data came between the parts of a handshake message";
+	cmpxchg(&ctx->error, 0, failure->error);
+	set_bit(TLS_HANDOFF_BIT_RX_FAILED, &ctx->flags);
+	return -EPROTO;
+}
+
 /* One try under rx_mutex; @msg has no control buffer */
 static int tls_handoff_rx_try(struct tls_handoff_ctx *ctx, struct msghdr *msg, size_t size,
 			      int flags, struct tls_handoff_rx_failure *failure)
@@ -321,6 +348,8 @@ static int tls_handoff_rx_try(struct tls_handoff_ctx *ctx, struct msghdr *msg, s
 	ret = tls_handoff_rx_stopped(ctx);
 	if (unlikely(ret <= 0))
 		return ret;
+	if (unlikely(test_bit(TLS_HANDOFF_BIT_RX_FRAGMENT, &ctx->flags)))
+		return tls_handoff_rx_fragment(ctx, failure);
 	ret = ctx->inner.ops->recvmsg(&ctx->inner, msg, size,
 				      (flags & MSG_PEEK) | MSG_DONTWAIT);
 	ret = tls_handoff_rx_result(ctx, ret, -EIO, failure);
@@ -453,7 +482,9 @@ static ssize_t tls_handoff_splice_locked(struct tls_handoff_ctx *ctx, loff_t *pp
 	if (ret)
 		return ret;
 	ret = tls_handoff_rx_stopped(ctx);
-	if (ret > 0) {
+	if (ret > 0 && unlikely(test_bit(TLS_HANDOFF_BIT_RX_FRAGMENT, &ctx->flags))) {
+		ret = tls_handoff_rx_fragment(ctx, &failure);
+	} else if (ret > 0) {
 		ret = ctx->inner.ops->splice_read(&ctx->inner, ppos, pipe, len,
 						  flags | SPLICE_F_NONBLOCK);
 		ret = tls_handoff_rx_result(ctx, ret, -EINVAL, &failure);

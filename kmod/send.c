@@ -5,12 +5,13 @@
  */
 
 #include <linux/sched/signal.h>
+#include <linux/unaligned.h>
 #include <net/tls_prot.h>
 
 #include "tls_handoff.h"
 #include "trace.h"
 
-/* One turn of a sender: a multiple of the record size, so that the split is never seen */
+/* Records of one turn of a sender, after which others may have tx_mutex */
 #define TLS_HANDOFF_CHUNK_RECORDS	64
 
 /*
@@ -32,32 +33,131 @@ static int tls_handoff_check_control(struct msghdr *msg)
 	return 0;
 }
 
-static int tls_handoff_send_data(struct tls_handoff_ctx *ctx, struct msghdr *msg, size_t size)
+/* Records sent under the current key; kTLS counts from 0 (1 in TLS 1.2). Under tx_mutex */
+static u64 tls_handoff_tx_sequence(const struct tls_handoff_ctx *ctx)
 {
-	size_t chunk = TLS_HANDOFF_CHUNK_RECORDS *
-		       (size_t)tls_get_ctx(ctx->inner.sk)->tx_max_payload_len;
-	int flags = msg->msg_flags;
-	size_t sent = 0, rest, n;
+	return get_unaligned_be64(tls_get_ctx(ctx->inner.sk)->tx.rec_seq);
+}
+
+/*
+ * RFC 8446 5.5, 5246 has no key update: how many records may still be sent now.
+ * Near the limit the session handler is asked for a new key, at the limit senders
+ * wait for it. In TLS 1.2 the connection ends there. Under tx_mutex.
+ */
+static int tls_handoff_tx_budget(struct tls_handoff_ctx *ctx)
+{
+	u64 sequence = tls_handoff_tx_sequence(ctx);
+
+	if (likely(sequence < ctx->tx_limit - ctx->tx_limit / 8))
+		return TLS_HANDOFF_CHUNK_RECORDS;
+	if (ctx->version == TLS_1_3_VERSION &&
+	    !test_and_set_bit(TLS_HANDOFF_BIT_TX_ASKED, &ctx->flags))
+		tls_handoff_session_event(ctx, TLS_HANDOFF_EVENT_REKEY);
+	if (sequence < ctx->tx_limit)
+		return min_t(u64, ctx->tx_limit - sequence, TLS_HANDOFF_CHUNK_RECORDS);
+	if (ctx->version != TLS_1_3_VERSION)
+		return -EKEYEXPIRED;
+	set_bit(TLS_HANDOFF_BIT_TX_HOLD, &ctx->flags);
+	return -EAGAIN;
+}
+
+/* One turn of a sender: whole records, so that the split is never seen. Under tx_mutex */
+static int tls_handoff_send_chunk(struct tls_handoff_ctx *ctx, struct msghdr *msg, size_t size)
+{
+	size_t record = tls_get_ctx(ctx->inner.sk)->tx_max_payload_len;
+	int budget = tls_handoff_tx_budget(ctx);
+	size_t rest;
 	int ret;
 
-	if (likely(size <= chunk))
+	if (unlikely(budget < 0))
+		return budget;
+	if (likely(size <= budget * record))
 		return ctx->inner.ops->sendmsg(&ctx->inner, msg, size);
+	rest = size - budget * record;
+	iov_iter_truncate(&msg->msg_iter, size - rest);
+	ret = ctx->inner.ops->sendmsg(&ctx->inner, msg, size - rest);
+	iov_iter_reexpand(&msg->msg_iter, iov_iter_count(&msg->msg_iter) + rest);
+	return ret;
+}
 
-	while (sent < size) {
-		n = min(size - sent, chunk);
-		rest = iov_iter_count(&msg->msg_iter) - n;
-		iov_iter_truncate(&msg->msg_iter, n);
-		ret = ctx->inner.ops->sendmsg(&ctx->inner, msg, n);
-		iov_iter_reexpand(&msg->msg_iter, iov_iter_count(&msg->msg_iter) + rest);
-		msg->msg_flags = flags;
-		if (ret <= 0)
-			return sent ? sent : ret;
-		sent += ret;
-		if (ret < n || test_bit(TLS_HANDOFF_BIT_CLOSE_WANTED, &ctx->flags) ||
-		    signal_pending(current))
+static int tls_handoff_tx_wait(struct tls_handoff_ctx *ctx, long *timeo)
+{
+	DEFINE_WAIT_FUNC(wait, woken_wake_function);
+	int err = 0;
+
+	add_wait_queue(&ctx->app->wq.wait, &wait);
+	while (test_bit(TLS_HANDOFF_BIT_TX_HOLD, &ctx->flags) &&
+	       tls_handoff_state(ctx) == TLS_HANDOFF_STATE_ESTABLISHED) {
+		if (!*timeo) {
+			err = -EAGAIN;
 			break;
+		}
+		if (signal_pending(current)) {
+			err = sock_intr_errno(*timeo);
+			break;
+		}
+		*timeo = wait_woken(&wait, TASK_INTERRUPTIBLE, *timeo);
 	}
-	return sent;
+	remove_wait_queue(&ctx->app->wq.wait, &wait);
+	return err;
+}
+
+/* The program's way to tx_mutex: behind a new key that is due */
+static int tls_handoff_tx_lock(struct tls_handoff_ctx *ctx, long *timeo)
+{
+	int err;
+
+	for (;;) {
+		if (unlikely(test_bit(TLS_HANDOFF_BIT_TX_HOLD, &ctx->flags))) {
+			err = tls_handoff_tx_wait(ctx, timeo);
+			if (err)
+				return err;
+			if (tls_handoff_state(ctx) != TLS_HANDOFF_STATE_ESTABLISHED)
+				return -EPIPE;
+		}
+		err = mutex_lock_interruptible(&ctx->tx_mutex);
+		if (err)
+			return err;
+		if (likely(!test_bit(TLS_HANDOFF_BIT_TX_HOLD, &ctx->flags)))
+			return 0;
+		tls_handoff_tx_unlock(ctx);
+	}
+}
+
+static void tls_handoff_key_expired(struct tls_handoff_ctx *ctx);
+
+/* Between chunks tx_mutex is free, for a new key or close_notify */
+static int tls_handoff_send_data(struct tls_handoff_ctx *ctx, struct msghdr *msg, size_t size)
+{
+	long timeo = sock_sndtimeo(ctx->inner.sk, msg->msg_flags & MSG_DONTWAIT);
+	int flags = msg->msg_flags;
+	size_t sent = 0;
+	int ret;
+
+	do {
+		ret = tls_handoff_tx_lock(ctx, &timeo);
+		if (ret)
+			break;
+		if (unlikely(test_bit(TLS_HANDOFF_BIT_CLOSE_SENT, &ctx->flags) ||
+			     test_bit(TLS_HANDOFF_BIT_CLOSE_WANTED, &ctx->flags)))
+			ret = -EPIPE;
+		else
+			ret = tls_handoff_send_chunk(ctx, msg, size - sent);
+		tls_handoff_tx_unlock(ctx);
+		msg->msg_flags = flags;
+		if (ret > 0)
+			sent += ret;
+		/* The limit of the key was met: the next round waits for the new one */
+		else if (ret == -EAGAIN && test_bit(TLS_HANDOFF_BIT_TX_HOLD, &ctx->flags) &&
+			 !(flags & MSG_DONTWAIT))
+			ret = 0;
+		else
+			break;
+	} while (sent < size);
+
+	if (unlikely(ret == -EKEYEXPIRED && !sent))
+		tls_handoff_key_expired(ctx);
+	return sent ? sent : ret;
 }
 
 /* Always EPIPE: what sk_err holds is for SO_ERROR, which is how poll()ers learn the reason */
@@ -102,19 +202,12 @@ int tls_handoff_sendmsg(struct socket *app, struct msghdr *msg, size_t size)
 	if (ret)
 		return ret;
 
-	ret = mutex_lock_interruptible(&ctx->tx_mutex);
-	if (ret)
-		return ret;
-	if (unlikely(test_bit(TLS_HANDOFF_BIT_CLOSE_SENT, &ctx->flags) ||
-		     test_bit(TLS_HANDOFF_BIT_CLOSE_WANTED, &ctx->flags))) {
-		ret = sk_stream_error(sk, msg->msg_flags, -EPIPE);
-	} else {
-		controllen = msg->msg_controllen;
-		msg->msg_controllen = 0;
-		ret = tls_handoff_send_data(ctx, msg, size);
-		msg->msg_controllen = controllen;
-	}
-	tls_handoff_tx_unlock(ctx);
+	controllen = msg->msg_controllen;
+	msg->msg_controllen = 0;
+	ret = tls_handoff_send_data(ctx, msg, size);
+	msg->msg_controllen = controllen;
+	if (unlikely(ret == -EPIPE))
+		return tls_handoff_broken_pipe(msg->msg_flags);
 	return ret;
 }
 
@@ -196,6 +289,15 @@ static void tls_handoff_close_notify(struct tls_handoff_ctx *ctx)
 	tls_handoff_stat_inc(ctx->net, TLS_HANDOFF_STAT_CLOSE_SENT);
 }
 
+/* TLS 1.2 cannot update keys: the connection ends in order */
+static void tls_handoff_key_expired(struct tls_handoff_ctx *ctx)
+{
+	mutex_lock(&ctx->tx_mutex);
+	tls_handoff_close_notify(ctx);
+	tls_handoff_tx_unlock(ctx);
+	tls_handoff_fail(ctx, EKEYEXPIRED, "the key reached its limit, which TLS 1.2 cannot renew");
+}
+
 /**
  * tls_handoff_send_close() - close_notify at release, when no sender can be there
  * @ctx: the context, established
@@ -226,4 +328,42 @@ void tls_handoff_tx_unlock(struct tls_handoff_ctx *ctx)
 			tls_handoff_session_wake(ctx);
 	} while (test_bit(TLS_HANDOFF_BIT_CLOSE_WANTED, &ctx->flags) &&
 		 mutex_trylock(&ctx->tx_mutex));
+}
+
+/**
+ * tls_handoff_tx_release() - the new key is there, or will not come: senders go on
+ * @ctx: the context, locked
+ */
+void tls_handoff_tx_release(struct tls_handoff_ctx *ctx)
+{
+	lockdep_assert_held(&ctx->lock);
+	clear_bit(TLS_HANDOFF_BIT_TX_ASKED, &ctx->flags);
+	if (test_and_clear_bit(TLS_HANDOFF_BIT_TX_HOLD, &ctx->flags) && ctx->sk)
+		tls_handoff_wake(ctx);
+}
+
+/**
+ * tls_handoff_rekey() - setsockopt(TLS_HANDOFF_REKEY): what is sent from now on gets a new key
+ * @ctx: the context, not locked
+ *
+ * Return: 0; -ENOTCONN, -EOPNOTSUPP in TLS 1.2, -ESRCH without a session handler.
+ */
+int tls_handoff_rekey(struct tls_handoff_ctx *ctx)
+{
+	int err = 0;
+
+	mutex_lock(&ctx->lock);
+	if (ctx->state != TLS_HANDOFF_STATE_ESTABLISHED)
+		err = -ENOTCONN;
+	else if (ctx->version != TLS_1_3_VERSION)
+		err = -EOPNOTSUPP;
+	else if (!ctx->session)
+		err = -ESRCH;
+	if (!err) {
+		set_bit(TLS_HANDOFF_BIT_TX_HOLD, &ctx->flags);
+		if (!test_and_set_bit(TLS_HANDOFF_BIT_TX_ASKED, &ctx->flags))
+			tls_handoff_session_event(ctx, TLS_HANDOFF_EVENT_REKEY);
+	}
+	mutex_unlock(&ctx->lock);
+	return err;
 }

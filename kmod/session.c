@@ -114,6 +114,7 @@ static int tls_handoff_session_release(struct socket *sock)
 		spin_lock_bh(&ctx->session_lock);
 		ctx->session = NULL;
 		spin_unlock_bh(&ctx->session_lock);
+		tls_handoff_tx_release(ctx);
 		/* The alert that a failure waited for will not come any more */
 		if (ctx->sk && ctx->state == TLS_HANDOFF_STATE_FAILED)
 			tls_handoff_shutdown_tcp(ctx);
@@ -415,6 +416,21 @@ static int tls_handoff_session_set_tls(struct tls_handoff_ctx *ctx, int optname,
 	return err;
 }
 
+/*
+ * The message goes on in the next record, which must be a handshake record again.
+ * kTLS looks at a record's first byte alone: the first part of a KeyUpdate made it
+ * wait for a key that belongs behind the last one.
+ */
+static void tls_handoff_session_fragment(struct tls_handoff_ctx *ctx)
+{
+	struct tls_sw_context_rx *rx = tls_sw_ctx_rx(tls_get_ctx(ctx->sk));
+
+	lock_sock(ctx->sk);
+	WRITE_ONCE(rx->key_update_pending, false);
+	release_sock(ctx->sk);
+	set_bit(TLS_HANDOFF_BIT_RX_FRAGMENT, &ctx->flags);
+}
+
 static int tls_handoff_session_continue(struct tls_handoff_ctx *ctx, sockptr_t optval,
 					unsigned int optlen)
 {
@@ -424,12 +440,11 @@ static int tls_handoff_session_continue(struct tls_handoff_ctx *ctx, sockptr_t o
 		return -EINVAL;
 	if (copy_from_sockptr(&value, optval, sizeof(value)))
 		return -EFAULT;
-	if (value == TLS_HANDOFF_CONTINUE_MORE)
-		return -EOPNOTSUPP;
-	if (value != TLS_HANDOFF_CONTINUE_DONE ||
-	    ctx->state != TLS_HANDOFF_STATE_ESTABLISHED ||
+	if (value > TLS_HANDOFF_CONTINUE_MORE || ctx->state != TLS_HANDOFF_STATE_ESTABLISHED ||
 	    !test_bit(TLS_HANDOFF_BIT_RX_HOLD, &ctx->flags))
 		return -EINVAL;
+	if (value == TLS_HANDOFF_CONTINUE_MORE)
+		tls_handoff_session_fragment(ctx);
 	tls_handoff_session_resume(ctx, false);
 	return 0;
 }
@@ -483,6 +498,8 @@ static int tls_handoff_session_tx_update(struct tls_handoff_ctx *ctx, sockptr_t 
 	if (IS_ERR(record))
 		return PTR_ERR(record);
 
+	/* Senders that come now wait, so that many of them cannot starve the new key */
+	set_bit(TLS_HANDOFF_BIT_TX_HOLD, &ctx->flags);
 	err = tls_handoff_session_tx_lock(ctx);
 	if (err)
 		goto out;
@@ -491,10 +508,11 @@ static int tls_handoff_session_tx_update(struct tls_handoff_ctx *ctx, sockptr_t 
 	else
 		err = tls_handoff_session_switch_tx(ctx, &update, optval, record);
 	tls_handoff_tx_unlock(ctx);
-	if (err)
-		goto out;
-	ctx->tx_generation++;
-	tls_handoff_stat_inc(ctx->net, TLS_HANDOFF_STAT_TX_REKEYS);
+	if (!err) {
+		ctx->tx_generation++;
+		tls_handoff_stat_inc(ctx->net, TLS_HANDOFF_STAT_TX_REKEYS);
+	}
+	tls_handoff_tx_release(ctx);
 out:
 	kfree(record);
 	return err;

@@ -172,7 +172,7 @@ static int tls_handoff_ulp_init(struct sock *sk)
 	if (!app || !app->file || !tls_handoff_plain_tcp(sk, app))
 		return -EOPNOTSUPP;
 
-	ctx = kzalloc_obj(*ctx);
+	ctx = kzalloc_obj(*ctx, GFP_KERNEL_ACCOUNT);
 	if (!ctx)
 		return -ENOMEM;
 	refcount_set(&ctx->refcnt, 1);
@@ -313,6 +313,8 @@ static __poll_t tls_handoff_poll(struct file *file, struct socket *app, poll_tab
 		mask |= EPOLLIN | EPOLLRDNORM;
 	if (READ_ONCE(ctx->flags) & TLS_HANDOFF_RX_HELD)
 		mask &= ~(EPOLLIN | EPOLLRDNORM);
+	if (test_bit(TLS_HANDOFF_BIT_TX_HOLD, &ctx->flags))
+		mask &= ~(EPOLLOUT | EPOLLWRNORM);
 	if (test_bit(TLS_HANDOFF_BIT_RX_EOF, &ctx->flags))
 		mask |= EPOLLIN | EPOLLRDNORM | EPOLLRDHUP;
 	return mask;

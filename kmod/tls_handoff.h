@@ -30,6 +30,9 @@
 
 /* Diverted records that wait for the session handler before readers are held */
 #define TLS_HANDOFF_MAX_QUEUED		16
+/* Records under one key where DONE does not say: RFC 8446 5.5, with a margin */
+#define TLS_HANDOFF_LIMIT		BIT_ULL(24)
+#define TLS_HANDOFF_LIMIT_CCM		BIT_ULL(23)
 /* Handshakes of one namespace that are not finished */
 #define TLS_HANDOFF_MAX_PENDING		16384
 
@@ -146,6 +149,9 @@ enum {
 	TLS_HANDOFF_BIT_TX_READY,	/* TLS_TX was set */
 	TLS_HANDOFF_BIT_RX_READY,
 	TLS_HANDOFF_BIT_TX_WAITED,	/* the session fd waits for tx_mutex */
+	TLS_HANDOFF_BIT_TX_HOLD,	/* a new sending key is due: senders wait for it */
+	TLS_HANDOFF_BIT_TX_ASKED,	/* EVENT_REKEY was sent for this key */
+	TLS_HANDOFF_BIT_RX_FRAGMENT,	/* a handshake message goes on in the next record */
 	TLS_HANDOFF_BIT_SHUTDOWN,	/* failed, and TCP is shut down already */
 };
 
@@ -165,6 +171,7 @@ enum {
  * @state: TLS_HANDOFF_STATE_*; written under @lock, read without
  * @rx_mutex: one receive at a time, never held while waiting for the peer
  * @tx_mutex: one sender at a time; held while kTLS waits for buffer space
+ * @tx_limit: records that may be sent under one key; set when ready
  * @passthrough: calls on the plain socket that are under way, see tls_handoff_plain_enter()
  * @records: diverted records, oldest first; skb->cb is kTLS's
  * @session_lock: protects @session and @events
@@ -188,7 +195,7 @@ struct tls_handoff_ctx {
 	u64 tx_generation;
 	u64 rx_generation;
 	u64 handshake_usec;
-	u64 limit_records;
+	u64 tx_limit;
 	kuid_t uid;
 	kgid_t gid;
 	pid_t pid;
@@ -277,6 +284,8 @@ void tls_handoff_splice_eof(struct socket *app);
 int tls_handoff_send_record(struct tls_handoff_ctx *ctx, u8 type, struct msghdr *msg, size_t size);
 void tls_handoff_send_close(struct tls_handoff_ctx *ctx);
 void tls_handoff_tx_unlock(struct tls_handoff_ctx *ctx);
+void tls_handoff_tx_release(struct tls_handoff_ctx *ctx);
+int tls_handoff_rekey(struct tls_handoff_ctx *ctx);
 
 /* options.c: SOL_TLS_HANDOFF, and what is refused elsewhere */
 int tls_handoff_setsockopt(struct socket *app, int level, int optname, sockptr_t optval,

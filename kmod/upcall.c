@@ -474,7 +474,10 @@ static int tls_handoff_done_locked(struct tls_handoff_ctx *ctx, struct nlattr **
 		return -EINVAL;
 	ctx->auth = nla_get_u32_default(attrs[TLS_HANDOFF_A_SESSION_AUTH], 0);
 	ctx->resumed = !!nla_get_u32_default(attrs[TLS_HANDOFF_A_SESSION_RESUMED], 0);
-	ctx->limit_records = nla_get_u64_default(attrs[TLS_HANDOFF_A_SESSION_LIMIT_RECORDS], 0);
+	ctx->tx_limit = nla_get_u64_default(attrs[TLS_HANDOFF_A_SESSION_LIMIT_RECORDS], 0);
+	if (!ctx->tx_limit)
+		ctx->tx_limit = cipher == TLS_CIPHER_AES_CCM_128 ? TLS_HANDOFF_LIMIT_CCM :
+								   TLS_HANDOFF_LIMIT;
 	if (nla_get_flag(attrs[TLS_HANDOFF_A_SESSION_TRUNCATION_EOF]))
 		set_bit(TLS_HANDOFF_BIT_TRUNCATION_EOF, &ctx->flags);
 	ctx->version = version;
