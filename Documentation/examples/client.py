@@ -1,0 +1,12 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The same in Python: a plain socket, no ssl module.
+import socket, struct, sys
+
+host, port = sys.argv[1:]
+s = socket.create_connection((host, port))
+s.setsockopt(socket.IPPROTO_TCP, 31, b"tls_handoff")    # TCP_ULP
+s.setsockopt(0x7453, 2, host.encode())                  # TLS_HANDOFF_PEER_NAME
+s.setsockopt(0x7453, 32, struct.pack("I", 1))           # TLS_HANDOFF_START, client
+s.sendall(b"GET / HTTP/1.0\r\n\r\n")
+while data := s.recv(65536):
+    sys.stdout.buffer.write(data)
