@@ -153,6 +153,8 @@ static void failure_received(struct failure *failure, int received)
 
 void failure_gnutls(struct failure *failure, int code, int received)
 {
+	const char *words;
+	size_t length;
 	int alert;
 
 	if (code == GNUTLS_E_FATAL_ALERT_RECEIVED || code == GNUTLS_E_WARNING_ALERT_RECEIVED) {
@@ -170,6 +172,10 @@ void failure_gnutls(struct failure *failure, int code, int received)
 		return;
 	}
 	alert = gnutls_error_to_alert(code, NULL);
+	words = gnutls_strerror(code);
+	length = strlen(words);
+	if (length && words[length - 1] == '.')
+		length--;
 	failure_set(failure, alert == ALERT_INTERNAL_ERROR ? EIO : EPROTO, alert,
-		    "The handshake failed: %s", gnutls_strerror(code));
+		    "The handshake failed: %.*s.", (int)length, words);
 }

@@ -15,7 +15,8 @@ void queue_put(struct queue *queue, const void *bytes, size_t length)
 {
 	if (!length)
 		return;
-	memmove(queue->bytes, queue->bytes + queue->start, queue->length);
+	if (queue->length)
+		memmove(queue->bytes, queue->bytes + queue->start, queue->length);
 	queue->start = 0;
 	queue->bytes = realloc(queue->bytes, queue->length + length);
 	assert_non_null(queue->bytes);

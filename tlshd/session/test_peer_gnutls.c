@@ -73,9 +73,14 @@ static void write_data(struct peer *peer, const void *data, size_t length)
 static int read_data(struct peer *peer, void *data, size_t max)
 {
 	struct gnutls_peer *p = gnutls_of(peer);
-	ssize_t r = gnutls_record_recv(p->tls, data, max);
-	int how = outcome(p, r);
+	ssize_t r;
+	int how;
 
+	/* a KeyUpdate ends a call without data */
+	do {
+		r = gnutls_record_recv(p->tls, data, max);
+	} while (r < 0 && !gnutls_error_is_fatal((int)r) && p->peer.in.length);
+	how = outcome(p, r);
 	if (how == 0)
 		return r ? (int)r : -1;
 	return how == 1 ? 0 : -1;

@@ -1,0 +1,482 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * After the handshake: key updates in both directions, tickets, alerts and
+ * everything a peer may do wrong with them.
+ */
+#include <endian.h>
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "test_rig.h"
+
+#define UPDATE		"\x18\0\0\1\0"
+#define UPDATE_ASKING	"\x18\0\0\1\1"
+/* lifetime 3600, age_add, nonce of 1, ticket of 4, no extensions */
+#define TICKET		"\4\0\0\x12\0\0\x0e\x10\1\2\3\4\1\0\0\4tick\0\0"
+#define SIZE(text)	(sizeof(text) - 1)
+
+static const char config[] =
+	"[profile client]\n"
+	"truststore = ca.pem\n"
+	"[profile server]\n"
+	"truststore = ca.pem\n"
+	"certificate = server.pem\n"
+	"private_key = server.key\n"
+	"[profile fast]\n"
+	"truststore = ca.pem\n"
+	"certificate = server.pem\n"
+	"private_key = server.key\n"
+	"rekey_seconds = 1\n";
+
+static struct rig rig;
+
+static int set_up(void **state)
+{
+	rig_enter_folder();
+	rig_start(&rig, config);
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	rig_stop(&rig);
+	rig_leave_folder();
+	return 0;
+}
+
+typedef struct peer *(*make_peer)(const struct peer_setup *setup);
+
+static void establish(struct connection *c, uint32_t role, const char *profile, int version,
+		      make_peer make)
+{
+	struct peer_setup setup = { .version = version };
+	struct attr_builder options = rig_options(role, profile);
+
+	if (role == TLS_HANDOFF_CLIENT) {
+		attr_put_string(&options, CHANNEL_A_PEER_NAME, "localhost");
+		setup.server = true;
+		setup.certificate = "server.pem";
+		setup.key = "server.key";
+	}
+	connection_open(c, &rig, &options, make(&setup));
+	connection_run(c);
+	if (c->failed)
+		fail_msg("failed: %s", c->words);
+}
+
+static void establish_client(struct connection *c)
+{
+	establish(c, TLS_HANDOFF_CLIENT, "client", 13, peer_openssl);
+}
+
+static void key_update_of_the_peer_in_both_roles(void **state)
+{
+	static const make_peer makes[] = { peer_openssl, peer_gnutls };
+	struct connection c;
+
+	for (size_t i = 0; i < 4; i++) {
+		bool client = i % 2;
+
+		establish(&c, client ? TLS_HANDOFF_CLIENT : TLS_HANDOFF_SERVER,
+			  client ? "client" : "server", 13, makes[i / 2]);
+		connection_exchange(&c);
+		for (unsigned int n = 1; n <= 5; n++) {
+			peer_key_update(c.peer, false);
+			connection_exchange(&c);
+			assert_int_equal(c.rx_updates, n);
+			assert_int_equal(c.tx_updates, 0);
+		}
+		connection_close(&c);
+	}
+}
+
+static void key_update_with_every_cipher(void **state)
+{
+	static const char *const suites[] = {
+		"TLS_AES_256_GCM_SHA384", "TLS_AES_128_GCM_SHA256",
+		"TLS_CHACHA20_POLY1305_SHA256", "TLS_AES_128_CCM_SHA256",
+	};
+	struct connection c;
+
+	for (size_t i = 0; i < sizeof(suites) / sizeof(suites[0]); i++) {
+		const struct peer_setup setup = { .version = 13, .ciphers = suites[i] };
+		struct attr_builder options = rig_options(TLS_HANDOFF_SERVER, "server");
+
+		connection_open(&c, &rig, &options, peer_openssl(&setup));
+		connection_run(&c);
+		assert_true(c.done);
+		peer_key_update(c.peer, true);
+		connection_divert(&c);
+		while (!c.tx_updates)
+			assert_true(rig_step(&rig));
+		connection_exchange(&c);
+		connection_close(&c);
+	}
+}
+
+static void key_update_that_asks_for_ours(void **state)
+{
+	struct connection c;
+
+	establish(&c, TLS_HANDOFF_SERVER, "server", 13, peer_openssl);
+	for (unsigned int n = 1; n <= 5; n++) {
+		peer_key_update(c.peer, true);
+		connection_divert(&c);
+		while (c.tx_updates < n)
+			assert_true(rig_step(&rig));
+		connection_exchange(&c);
+		assert_int_equal(c.rx_updates, n);
+	}
+	connection_close(&c);
+}
+
+static void key_updates_that_cross(void **state)
+{
+	struct connection c;
+
+	establish(&c, TLS_HANDOFF_SERVER, "server", 13, peer_openssl);
+	for (unsigned int n = 1; n <= 3; n++) {
+		rig_send(&rig, CHANNEL_REKEY, c.id, NULL, 0);
+		peer_key_update(c.peer, true);
+		connection_divert(&c);
+		while (c.tx_updates < 2 * n)
+			assert_true(rig_step(&rig));
+		connection_exchange(&c);
+	}
+	connection_close(&c);
+}
+
+static void key_update_of_our_own(void **state)
+{
+	const struct tls_handoff_event event = { TLS_HANDOFF_EVENT_REKEY, 0 };
+	struct connection c;
+
+	establish(&c, TLS_HANDOFF_SERVER, "server", 13, peer_gnutls);
+	rig_send(&rig, CHANNEL_REKEY, c.id, NULL, 0);
+	while (c.tx_updates < 1)
+		assert_true(rig_step(&rig));
+	connection_exchange(&c);
+	connection_record(&c, TLS_HANDOFF_RECORD_EVENT, &event, sizeof(event));
+	while (c.tx_updates < 2)
+		assert_true(rig_step(&rig));
+	connection_exchange(&c);
+	assert_int_equal(c.rx_updates, 0);
+	connection_close(&c);
+}
+
+static void key_update_when_the_key_is_old(void **state)
+{
+	struct connection c;
+
+	establish(&c, TLS_HANDOFF_SERVER, "fast", 13, peer_openssl);
+	while (c.tx_updates < 2)
+		assert_true(rig_step(&rig));
+	connection_exchange(&c);
+	connection_close(&c);
+}
+
+static void a_used_up_tls_1_2_key_closes_the_connection(void **state)
+{
+	struct connection c;
+
+	establish(&c, TLS_HANDOFF_SERVER, "server", 12, peer_openssl);
+	rig_send(&rig, CHANNEL_REKEY, c.id, NULL, 0);
+	while (!c.failed)
+		assert_true(rig_step(&rig));
+	assert_int_equal(c.status, EKEYEXPIRED);
+	assert_int_equal(c.alert_record, 0);
+	connection_close(&c);
+}
+
+/* Sends one record as the peer would and waits for what follows from it. */
+static void feed(struct connection *c, uint8_t type, const void *data, size_t length)
+{
+	unsigned int answers = c->continues + c->rx_updates;
+
+	connection_record(c, type, data, length);
+	while (!c->failed && c->continues + c->rx_updates == answers)
+		assert_true(rig_step(&rig));
+}
+
+static void expect_alert(struct connection *c, int alert, uint32_t status)
+{
+	while (!c->failed)
+		assert_true(rig_step(&rig));
+	assert_int_equal(c->alert_record, alert);
+	assert_int_equal(c->alert_level, 2);
+	assert_int_equal(c->alert_sent, alert);
+	assert_int_equal(c->status, status);
+	connection_close(c);
+}
+
+static void tickets_are_taken_and_reading_goes_on(void **state)
+{
+	static const char two[] = TICKET TICKET;
+	struct connection c;
+
+	establish_client(&c);
+	feed(&c, 22, TICKET, SIZE(TICKET));
+	assert_int_equal(c.continues, 1);
+	assert_int_equal(c.last_continue, TLS_HANDOFF_CONTINUE_DONE);
+	feed(&c, 22, two, SIZE(two));
+	assert_int_equal(c.last_continue, TLS_HANDOFF_CONTINUE_DONE);
+	connection_close(&c);
+}
+
+static void a_key_update_behind_a_ticket_in_one_record_counts(void **state)
+{
+	static const char both[] = TICKET UPDATE;
+	struct connection c;
+
+	establish_client(&c);
+	feed(&c, 22, both, SIZE(both));
+	assert_int_equal(c.rx_updates, 1);
+	assert_int_equal(c.continues, 0);
+	connection_close(&c);
+}
+
+static void fragments_are_put_together_wherever_they_are_cut(void **state)
+{
+	static const char message[] = TICKET UPDATE;
+	struct connection c;
+
+	for (size_t cut = 1; cut < SIZE(message); cut++) {
+		/* a cut between the two messages leaves nothing to wait for */
+		bool clean = cut == SIZE(TICKET);
+
+		establish_client(&c);
+		feed(&c, 22, message, cut);
+		assert_int_equal(c.last_continue, clean ? TLS_HANDOFF_CONTINUE_DONE :
+							  TLS_HANDOFF_CONTINUE_MORE);
+		assert_int_equal(c.rx_updates, 0);
+		feed(&c, 22, message + cut, SIZE(message) - cut);
+		assert_int_equal(c.rx_updates, 1);
+		connection_close(&c);
+	}
+}
+
+static void one_byte_a_record_is_put_together(void **state)
+{
+	struct connection c;
+
+	establish_client(&c);
+	for (size_t i = 0; i + 1 < SIZE(UPDATE); i++) {
+		feed(&c, 22, &UPDATE[i], 1);
+		assert_int_equal(c.last_continue, TLS_HANDOFF_CONTINUE_MORE);
+	}
+	feed(&c, 22, &UPDATE[SIZE(UPDATE) - 1], 1);
+	assert_int_equal(c.rx_updates, 1);
+	connection_close(&c);
+}
+
+static void malformed_handshake_records_end_the_connection(void **state)
+{
+	static const struct {
+		const char *name, *data;
+		size_t length;
+		int alert;
+	} cases[] = {
+#define CASE(name, data, alert) { name, data, SIZE(data), alert }
+		CASE("empty record", "", 10),
+		CASE("KeyUpdate that does not end its record", UPDATE TICKET, 10),
+		CASE("two KeyUpdates in one record", UPDATE UPDATE, 10),
+		CASE("unknown request", "\x18\0\0\1\2", 47),
+		CASE("KeyUpdate without a body", "\x18\0\0\0", 50),
+		CASE("KeyUpdate that is too long", "\x18\0\0\2\0\0", 50),
+		CASE("ServerHello", "\2\0\0\0", 10),
+		CASE("Finished", "\x14\0\0\1\0", 10),
+		CASE("CertificateRequest", "\x0d\0\0\3\0\0\0", 10),
+		CASE("message of 16 MiB", "\4\xff\xff\xff", 50),
+		CASE("ticket with too long a lifetime",
+		     "\4\0\0\x12\0\x09\x3a\x81\1\2\3\4\1\0\0\4tick\0\0", 50),
+		CASE("ticket that is empty", "\4\0\0\x0e\0\0\x0e\x10\1\2\3\4\1\0\0\0\0\0", 50),
+		CASE("ticket with bytes behind it",
+		     "\4\0\0\x13\0\0\x0e\x10\1\2\3\4\1\0\0\4tick\0\0x", 50),
+		CASE("ticket that ends early", "\4\0\0\x0a\0\0\x0e\x10\1\2\3\4\1\0", 50),
+		CASE("ticket whose nonce is too long", "\4\0\0\x0a\0\0\x0e\x10\1\2\3\4\xff\0", 50),
+#undef CASE
+	};
+	struct connection c;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		establish_client(&c);
+		connection_record(&c, 22, cases[i].data, cases[i].length);
+		while (!c.failed)
+			assert_true(rig_step(&rig));
+		if (c.alert_record != cases[i].alert)
+			fail_msg("%s: alert %d, expected %d", cases[i].name, c.alert_record,
+				 cases[i].alert);
+		expect_alert(&c, cases[i].alert, EPROTO);
+	}
+}
+
+static void another_record_between_fragments_ends_the_connection(void **state)
+{
+	struct connection c;
+
+	establish_client(&c);
+	feed(&c, 22, UPDATE, 2);
+	connection_record(&c, 21, "\1\x5a", 2);	/* user_canceled */
+	expect_alert(&c, 10, EPROTO);
+}
+
+static void a_ticket_from_a_client_ends_the_connection(void **state)
+{
+	struct connection c;
+
+	establish(&c, TLS_HANDOFF_SERVER, "server", 13, peer_openssl);
+	connection_record(&c, 22, TICKET, SIZE(TICKET));
+	expect_alert(&c, 10, EPROTO);
+}
+
+static void records_of_other_types_end_the_connection(void **state)
+{
+	static const uint8_t types[] = { 20, 23, 24, 99 };
+	struct connection c;
+
+	for (size_t i = 0; i < sizeof(types); i++) {
+		establish_client(&c);
+		connection_record(&c, types[i], "\1", 1);
+		expect_alert(&c, 10, EPROTO);
+	}
+}
+
+static void key_updates_without_data_between_them_are_limited(void **state)
+{
+	const struct tls_handoff_event data = { TLS_HANDOFF_EVENT_DATA, 0 };
+	struct connection c;
+
+	establish_client(&c);
+	for (int round = 0; round < 3; round++) {
+		connection_record(&c, TLS_HANDOFF_RECORD_EVENT, &data, sizeof(data));
+		for (int i = 0; i < 32; i++)
+			feed(&c, 22, UPDATE, SIZE(UPDATE));
+	}
+	assert_int_equal(c.rx_updates, 96);
+	connection_record(&c, 22, UPDATE, SIZE(UPDATE));
+	expect_alert(&c, 10, EPROTO);
+}
+
+static void alerts_of_the_peer(void **state)
+{
+	struct connection c;
+
+	establish_client(&c);
+	connection_record(&c, 21, "\1\0", 2);		/* close_notify */
+	connection_record(&c, 21, "\1\x5a", 2);		/* user_canceled */
+	feed(&c, 22, TICKET, SIZE(TICKET));		/* still there */
+	connection_record(&c, 21, "\1\x50", 2);		/* fatal whatever its level */
+	while (!c.failed)
+		assert_true(rig_step(&rig));
+	assert_int_equal(c.status, ECONNRESET);
+	assert_int_equal(c.alert_received, 80);
+	assert_int_equal(c.alert_record, -1);
+	assert_non_null(strstr(c.words, "internal_error"));
+	connection_close(&c);
+
+	establish_client(&c);
+	connection_record(&c, 21, "\1", 1);
+	expect_alert(&c, 50, EPROTO);
+
+	establish(&c, TLS_HANDOFF_SERVER, "server", 12, peer_openssl);
+	connection_record(&c, 21, "\1\x64", 2);		/* a warning of TLS 1.2 */
+	connection_record(&c, 21, "\2\x28", 2);
+	while (!c.failed)
+		assert_true(rig_step(&rig));
+	assert_int_equal(c.alert_received, 40);
+	connection_close(&c);
+}
+
+static void records_that_fail_in_the_kernel_are_told_to_the_peer(void **state)
+{
+	static const struct {
+		uint32_t error;
+		int alert;
+	} cases[] = {
+		{ EBADMSG, 20 }, { EMSGSIZE, 22 }, { EINVAL, 50 }, { EPROTO, 10 },
+	};
+	struct connection c;
+	char byte;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct tls_handoff_event event = { TLS_HANDOFF_EVENT_FAILED, cases[i].error };
+
+		establish(&c, TLS_HANDOFF_SERVER, "server", i % 2 ? 12 : 13, peer_openssl);
+		connection_record(&c, TLS_HANDOFF_RECORD_EVENT, &event, sizeof(event));
+		while (!c.failed)
+			assert_true(rig_step(&rig));
+		assert_int_equal(peer_read(c.peer, &byte, 1), -1);
+		assert_int_equal(peer_alert(c.peer), cases[i].alert);
+		expect_alert(&c, cases[i].alert, cases[i].error);
+	}
+}
+
+static void renegotiation_is_declined(void **state)
+{
+	static const make_peer makes[] = { peer_openssl, peer_gnutls };
+	struct connection c;
+
+	for (size_t i = 0; i < 3; i++) {
+		/* HelloRequest from both kinds of server, ClientHello from OpenSSL */
+		bool client = i < 2;
+
+		establish(&c, client ? TLS_HANDOFF_CLIENT : TLS_HANDOFF_SERVER,
+			  client ? "client" : "server", 12, makes[i % 2]);
+		peer_renegotiate(c.peer);
+		connection_divert(&c);
+		while (c.alert_record < 0)
+			assert_true(rig_step(&rig));
+		assert_int_equal(c.alert_record, 100);
+		assert_int_equal(c.alert_level, 1);
+		assert_int_equal(c.last_continue, TLS_HANDOFF_CONTINUE_DONE);
+		assert_false(c.failed);
+		connection_close(&c);
+	}
+}
+
+static void exporters_are_refused_until_they_exist(void **state)
+{
+	struct connection c;
+	uint8_t request[16] = { 0 };
+
+	establish_client(&c);
+	rig_send(&rig, CHANNEL_EXPORT, c.id, request, sizeof(request));
+	while (!c.failed)
+		assert_true(rig_step(&rig));
+	assert_int_equal(c.status, EPROTO);
+	connection_close(&c);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(key_update_of_the_peer_in_both_roles),
+		cmocka_unit_test(key_update_with_every_cipher),
+		cmocka_unit_test(key_update_that_asks_for_ours),
+		cmocka_unit_test(key_updates_that_cross),
+		cmocka_unit_test(key_update_of_our_own),
+		cmocka_unit_test(key_update_when_the_key_is_old),
+		cmocka_unit_test(a_used_up_tls_1_2_key_closes_the_connection),
+		cmocka_unit_test(tickets_are_taken_and_reading_goes_on),
+		cmocka_unit_test(a_key_update_behind_a_ticket_in_one_record_counts),
+		cmocka_unit_test(fragments_are_put_together_wherever_they_are_cut),
+		cmocka_unit_test(one_byte_a_record_is_put_together),
+		cmocka_unit_test(malformed_handshake_records_end_the_connection),
+		cmocka_unit_test(another_record_between_fragments_ends_the_connection),
+		cmocka_unit_test(a_ticket_from_a_client_ends_the_connection),
+		cmocka_unit_test(records_of_other_types_end_the_connection),
+		cmocka_unit_test(key_updates_without_data_between_them_are_limited),
+		cmocka_unit_test(alerts_of_the_peer),
+		cmocka_unit_test(records_that_fail_in_the_kernel_are_told_to_the_peer),
+		cmocka_unit_test(renegotiation_is_declined),
+		cmocka_unit_test(exporters_are_refused_until_they_exist),
+	};
+
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}
