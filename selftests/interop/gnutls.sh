@@ -140,11 +140,6 @@ gnutls_client_key_update() {
 	wait_ours
 }
 
-# sessions_show KEY VALUE: of the one session that there is.
-sessions_show() {
-	tls-handoff status --json > sessions && has_line sessions "\"$1\": *$2[,}]*\$"
-}
-
 add_gnutls() {
 	local version cipher name
 	for version in 1.3 1.2; do

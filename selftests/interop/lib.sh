@@ -121,6 +121,11 @@ expect_info() {
 	[[ $(< err) == *"\"$1\":$2"[,\}]* ]] || fail "no \"$1\":$2 in: $(cat err)"
 }
 
+# sessions_show KEY VALUE: of the one session that there is.
+sessions_show() {
+	tls-handoff status --json > sessions && has_line sessions "\"$1\": *$2[,}]*\$"
+}
+
 # expect_words PATTERN FILE...
 expect_words() {
 	local pattern=$1
