@@ -292,6 +292,13 @@ static int explain(struct handshake *handshake, int code)
 			    handshake->identity, handshake->session->profile->name);
 		return -1;
 	}
+	if (code == GNUTLS_E_INSUFFICIENT_CREDENTIALS &&
+	    handshake->parameters.auth == TLS_HANDOFF_AUTH_PSK) {
+		handshake->failure.verify = TLS_HANDOFF_VERIFY_MISSING;
+		failure_set(&handshake->failure, EKEYREJECTED, ALERT_HANDSHAKE_FAILURE,
+			    "The peer does not use a pre-shared key, and one is required.");
+		return -1;
+	}
 	if (is_too_old(handshake, code))
 		code = GNUTLS_E_UNSUPPORTED_VERSION_PACKET;
 	if (code == GNUTLS_E_DECRYPTION_FAILED && handshake->plain_alert != ALERT_NONE) {

@@ -149,6 +149,12 @@ static int narrow_alpn(const struct profile *profile, const struct attr_table *o
 		if (length == 0 || length > TLS_HANDOFF_MAX_ALPN_NAME ||
 		    length > view->length - i - 1 || ++names > TLS_HANDOFF_MAX_ALPN_NAMES)
 			return invalid(failure, "TLS_HANDOFF_ALPN");
+		if (length > NARROW_MAX_ALPN_NAME) {
+			failure_set(failure, EOPNOTSUPP, ALERT_NONE,
+				    "TLS_HANDOFF_ALPN has a name of more than %d bytes, "
+				    "which GnuTLS cannot offer.", NARROW_MAX_ALPN_NAME);
+			return -1;
+		}
 		if (profile->alpn_length &&
 		    !alpn_has(profile->alpn, profile->alpn_length, name, length)) {
 			log_escape(shown, sizeof(shown), (const char *)name, length);

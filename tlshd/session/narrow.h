@@ -14,6 +14,8 @@
 #include "failure.h"
 #include "profile.h"
 
+#define NARROW_MAX_ALPN_NAME	31	/* bytes; GnuTLS takes no longer ones */
+
 struct parameters {
 	uint32_t role;			/* TLS_HANDOFF_CLIENT, _SERVER */
 	uint32_t auth;			/* TLS_HANDOFF_AUTH_* */

@@ -11,6 +11,7 @@
 #include "credentials.h"
 #include "file.h"
 #include "keyinfo.h"
+#include "narrow.h"
 #include "profile.h"
 #include "trust.h"
 
@@ -112,9 +113,9 @@ static void load_alpn(struct loader *loader, struct profile *profile)
 		loader_mistake(loader, "alpn", strdup("alpn: more than 8 names"));
 	for (size_t i = 0; i < count && i < TLS_HANDOFF_MAX_ALPN_NAMES; i++) {
 		length = strlen(names[i]);
-		if (!length || length > TLS_HANDOFF_MAX_ALPN_NAME) {
+		if (!length || length > NARROW_MAX_ALPN_NAME) {
 			loader_mistake(loader, "alpn",
-				       strdup("alpn: a name has 1 to 32 characters"));
+				       strdup("alpn: a name has 1 to 31 characters"));
 			continue;
 		}
 		profile->alpn[profile->alpn_length++] = (uint8_t)length;

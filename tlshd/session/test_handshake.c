@@ -4,6 +4,7 @@
  * OpenSSL and GnuTLS, and data through the keys that come out.
  */
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <string.h>
 #include <unistd.h>
@@ -204,6 +205,79 @@ static void the_certificate_is_chosen_by_key_type(void **state)
 	connection_close(&c);
 }
 
+static void every_signature_scheme_of_our_keys(void **state)
+{
+	static const struct {
+		const char *name, *scheme;
+		int version;
+	} cases[] = {
+		{ "localhost", "ecdsa_secp256r1_sha256", 12 },
+		{ "localhost", "ecdsa_secp256r1_sha256", 13 },
+		{ "p384.test", "ecdsa_secp384r1_sha384", 12 },
+		{ "p384.test", "ecdsa_secp384r1_sha384:ecdsa_secp256r1_sha256", 13 },
+		{ "rsa.test", "rsa_pss_rsae_sha256", 12 },
+		{ "rsa.test", "rsa_pss_rsae_sha256:ecdsa_secp256r1_sha256", 13 },
+		{ "rsa.test", "rsa_pss_rsae_sha384", 13 },
+		{ "rsa.test", "rsa_pss_rsae_sha512", 13 },
+		{ "rsa.test", "RSA+SHA256", 12 },
+		{ "rsa.test", "RSA+SHA384", 12 },
+		{ "rsa.test", "RSA+SHA512", 12 },
+	};
+	struct connection c;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct peer_setup client = { .version = cases[i].version,
+						   .server_name = cases[i].name,
+						   .signatures = cases[i].scheme };
+
+		as_server("default", peer_openssl, &client, &c);
+		connection_exchange(&c);
+		connection_close(&c);
+	}
+}
+
+static void a_group_that_was_not_guessed_takes_a_second_hello(void **state)
+{
+	const struct peer_setup client = { .groups = "P-521", .server_name = "localhost" };
+	const struct peer_setup server = { .server = true, .certificate = "server.pem",
+					   .key = "server.key", .groups = "P-521" };
+	struct connection c;
+
+	as_server("default", peer_openssl, &client, &c);
+	assert_string_equal(c.server_name, "localhost");
+	connection_exchange(&c);
+	connection_close(&c);
+	as_client("client", "localhost", peer_openssl, &server, &c);
+	connection_exchange(&c);
+	connection_close(&c);
+}
+
+static void a_slow_key_holds_up_nobody_else(void **state)
+{
+	const struct peer_setup client = { .server_name = "localhost" };
+	const struct peer_setup server = { .server = true, .certificate = "server.pem",
+					   .key = "server.key" };
+	struct attr_builder options = rig_options(TLS_HANDOFF_SERVER, "default");
+	struct connection waiting, c;
+
+	kill(rig.keys, SIGSTOP);
+	connection_open(&waiting, &rig, &options, peer_openssl(&client));
+	while (!waiting.want)
+		assert_true(rig_step(&rig));
+	connection_relay(&waiting);
+	for (int i = 0; i < 3; i++) {
+		/* needs no key of ours */
+		as_client("client", "localhost", peer_openssl, &server, &c);
+		connection_exchange(&c);
+		connection_close(&c);
+	}
+	assert_false(waiting.done || waiting.failed);
+	kill(rig.keys, SIGCONT);
+	connection_run(&waiting);
+	connection_exchange(&waiting);
+	connection_close(&waiting);
+}
+
 static void mutual_authentication_in_both_roles_and_versions(void **state)
 {
 	struct peer_setup client = { .certificate = "client.pem", .key = "client.key",
@@ -337,6 +411,10 @@ static void alpn_is_chosen_by_our_preference(void **state)
 	as_client("options", "localhost", peer_openssl, &setup, &c);
 	assert_string_equal(c.alpn, "h2");
 	connection_close(&c);
+	setup.alpn = NULL;
+	as_client("options", "localhost", peer_openssl, &setup, &c);
+	assert_string_equal(c.alpn, "");
+	connection_close(&c);
 }
 
 static void the_peers_record_size_limit_is_passed_on(void **state)
@@ -376,6 +454,9 @@ int main(void)
 		cmocka_unit_test(the_identity_is_the_name_that_matched),
 		cmocka_unit_test(the_certificate_is_chosen_by_server_name),
 		cmocka_unit_test(the_certificate_is_chosen_by_key_type),
+		cmocka_unit_test(every_signature_scheme_of_our_keys),
+		cmocka_unit_test(a_group_that_was_not_guessed_takes_a_second_hello),
+		cmocka_unit_test(a_slow_key_holds_up_nobody_else),
 		cmocka_unit_test(mutual_authentication_in_both_roles_and_versions),
 		cmocka_unit_test(a_requested_client_certificate_may_be_absent),
 		cmocka_unit_test(a_pre_shared_key_in_both_roles),

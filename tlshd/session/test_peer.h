@@ -23,6 +23,7 @@ struct peer_setup {
 	int version;			/* 12 or 13 only, 0 both */
 	const char *ciphers;		/* OpenSSL: cipher string of 1.2 or suites of 1.3 (version set);
 					 * GnuTLS: appended to the priority string */
+	const char *signatures, *groups;	/* OpenSSL only, as its functions take them, or NULL */
 	const char *alpn;		/* one name, or NULL */
 	const char *psk_identity, *psk_hex;
 	unsigned int max_fragment;	/* client: 512, 1024, 2048, 4096 or 0; OpenSSL only */

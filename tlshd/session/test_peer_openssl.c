@@ -166,7 +166,7 @@ static unsigned int psk_for_server(SSL *ssl, const char *identity, unsigned char
 	return (unsigned int)p->psk_length;
 }
 
-static void set_versions(SSL_CTX *ctx, const struct peer_setup *setup)
+static void set_algorithms(SSL_CTX *ctx, const struct peer_setup *setup)
 {
 	SSL_CTX_set_min_proto_version(ctx, setup->version == 13 ? TLS1_3_VERSION : TLS1_2_VERSION);
 	SSL_CTX_set_max_proto_version(ctx, setup->version == 12 ? TLS1_2_VERSION : TLS1_3_VERSION);
@@ -174,6 +174,10 @@ static void set_versions(SSL_CTX *ctx, const struct peer_setup *setup)
 		assert_int_equal(SSL_CTX_set_ciphersuites(ctx, setup->ciphers), 1);
 	else if (setup->ciphers)
 		assert_int_equal(SSL_CTX_set_cipher_list(ctx, setup->ciphers), 1);
+	if (setup->signatures)
+		assert_int_equal(SSL_CTX_set1_sigalgs_list(ctx, setup->signatures), 1);
+	if (setup->groups)
+		assert_int_equal(SSL_CTX_set1_groups_list(ctx, setup->groups), 1);
 }
 
 static void set_certificate(SSL_CTX *ctx, const char *certificate, const char *key)
@@ -263,7 +267,7 @@ struct peer *peer_openssl(const struct peer_setup *setup)
 	assert_non_null(p->ctx);
 	SSL_CTX_clear_options(p->ctx, SSL_OP_NO_RENEGOTIATION);
 	SSL_CTX_set_session_cache_mode(p->ctx, SSL_SESS_CACHE_OFF);
-	set_versions(p->ctx, setup);
+	set_algorithms(p->ctx, setup);
 	set_certificate(p->ctx, setup->certificate, setup->key);
 	set_certificate(p->ctx, setup->second_certificate, setup->second_key);
 	set_verification(p->ctx, setup);

@@ -211,6 +211,27 @@ static void bad_pre_shared_keys_are_refused(void **state)
 	psk_is_refused("alice", PKI_OTHER_PSK_HEX, &wrong);
 }
 
+static void a_peer_without_a_pre_shared_key_is_refused(void **state)
+{
+	const struct refusal missing = { EKEYREJECTED, TLS_HANDOFF_VERIFY_MISSING, 40,
+					 "does not use a pre-shared key" };
+	const struct peer_setup server = { .server = true, .certificate = "server.pem",
+					   .key = "server.key" };
+	const struct peer_setup client = { 0 };
+	struct attr_builder options = rig_options(TLS_HANDOFF_SERVER, "psk");
+	struct connection c;
+
+	attr_put_u32(&options, CHANNEL_A_AUTH, TLS_HANDOFF_AUTH_PSK);
+	connection_open(&c, &rig, &options, peer_openssl(&client));
+	check(&c, &missing);
+
+	options = rig_options(TLS_HANDOFF_CLIENT, "psk");
+	attr_put_u32(&options, CHANNEL_A_AUTH, TLS_HANDOFF_AUTH_PSK);
+	attr_put_string(&options, CHANNEL_A_PSK_IDENTITY, "alice");
+	connection_open(&c, &rig, &options, peer_openssl(&server));
+	check(&c, &missing);
+}
+
 static void an_unknown_raw_key_is_refused(void **state)
 {
 	const struct refusal unknown = { EKEYREJECTED, TLS_HANDOFF_VERIFY_UNTRUSTED, 46,
@@ -351,6 +372,11 @@ static void set_alpn(struct attr_builder *o)
 	attr_put(o, CHANNEL_A_ALPN, "\2h2\10http/1.1", 12);
 }
 
+static void set_long_alpn(struct attr_builder *o)
+{
+	attr_put(o, CHANNEL_A_ALPN, "\40abcdefghijklmnopqrstuvwxyz123456", 33);
+}
+
 static void set_psk_unknown(struct attr_builder *o)
 {
 	attr_put_u32(o, CHANNEL_A_AUTH, TLS_HANDOFF_AUTH_PSK);
@@ -403,6 +429,8 @@ static void options_only_narrow_the_profile(void **state)
 		  { EACCES, 0, -1, "TLS_HANDOFF_RESUME" } },
 		{ TLS_HANDOFF_SERVER, "server", set_alpn,
 		  { EACCES, 0, -1, "http/1.1" } },
+		{ TLS_HANDOFF_CLIENT, "client", set_long_alpn,
+		  { EOPNOTSUPP, 0, -1, "31 bytes" } },
 		{ TLS_HANDOFF_CLIENT, "psk", set_psk_unknown,
 		  { EACCES, 0, -1, "bob" } },
 		{ TLS_HANDOFF_CLIENT, "psk", set_psk_cipher,
@@ -693,6 +721,7 @@ int main(void)
 		cmocka_unit_test(bad_client_certificates_are_refused),
 		cmocka_unit_test(a_missing_client_certificate_is_refused),
 		cmocka_unit_test(bad_pre_shared_keys_are_refused),
+		cmocka_unit_test(a_peer_without_a_pre_shared_key_is_refused),
 		cmocka_unit_test(an_unknown_raw_key_is_refused),
 		cmocka_unit_test(nothing_in_common_is_a_protocol_error),
 		cmocka_unit_test(an_alert_of_the_peer_is_told),
