@@ -236,7 +236,7 @@ int keyset_load(const struct config *config, keyset_report *report, struct keyse
 		load_list(&loader, "psk", load_psk);
 	}
 	if (loader.keyset->opener.tpm)
-		tpm_expect_signatures(loader.keyset->opener.tpm);
+		tpm_serve(loader.keyset->opener.tpm);
 	*ret_keyset = loader.keyset;
 	return loader.mistakes;
 }

@@ -44,8 +44,9 @@ int tpm_fail(struct tpm *tpm, TSS2_RC rc, const char *what, struct keys_words *w
 	if (!tpm->gone && (rc & TSS2_RC_LAYER_MASK) == TSS2_TCTI_RC_LAYER) {
 		tpm->gone = true;
 		keys_fail(&tpm->gone_words, EIO,
-			  "the TPM at %s does not answer: %s; reload tlshd when it is back",
-			  tpm->name, reason ? reason : Tss2_RC_Decode(rc));
+			  "the TPM at %s does not answer: %s%s", tpm->name,
+			  reason ? reason : Tss2_RC_Decode(rc),
+			  tpm->serving ? "; reload tlshd when it is back" : "");
 	}
 	if (tpm->gone) {
 		*words = tpm->gone_words;
@@ -201,8 +202,9 @@ void tpm_free(struct tpm *tpm)
 	free(tpm);
 }
 
-void tpm_expect_signatures(struct tpm *tpm)
+void tpm_serve(struct tpm *tpm)
 {
+	tpm->serving = true;
 	tcti_set_deadline(tpm->tcti, TCTI_SIGN_DEADLINE);
 }
 

@@ -40,6 +40,7 @@ TAILQ_HEAD(tpm_slots, tpm_slot);
 /**
  * struct tpm - an open TPM
  * @name: its TCTI string
+ * @serving: in the daemon's sandbox, where it cannot be opened again
  * @gone: it does not answer; @gone_words say why, and every call fails with them
  */
 struct tpm {
@@ -48,6 +49,7 @@ struct tpm {
 	ESYS_CONTEXT *esys;
 	struct tpm_slots loaded;
 	struct tpm_slot primaries[TPM_PRIMARY_COUNT];
+	bool serving;
 	bool gone;
 	struct keys_words gone_words;
 };
@@ -70,8 +72,9 @@ struct tpm_object {
 int tpm_open(const char *name, struct tpm **ret_tpm, struct keys_words *words);
 /* Flushes what is loaded. */
 void tpm_free(struct tpm *tpm);
-/* Commands are answered within TCTI_SIGN_DEADLINE from now on, or the TPM is gone. */
-void tpm_expect_signatures(struct tpm *tpm);
+/* From now on, in the daemon: commands are answered within TCTI_SIGN_DEADLINE, or the TPM
+ * is gone until the next start. */
+void tpm_serve(struct tpm *tpm);
 
 /* Makes @object stand for a file's contents, or for a persistent handle (whose public
  * part is read).  Neither owns memory; tpm_object_unload() when it is no longer used. */

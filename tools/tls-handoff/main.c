@@ -20,6 +20,7 @@ static const struct command {
 	{ "listen", listen_command, "be a TLS server: standard input and output, or a COMMAND" },
 	{ "status", status_command, "what this machine's sessions are doing" },
 	{ "sessions", status_command, NULL },
+	{ "key", key_command, "make and show keys in the TPM, request certificates for them" },
 };
 
 static void help(FILE *stream)
