@@ -26,27 +26,27 @@
 #ifdef COROUTINE_ASAN
 #include <sanitizer/asan_interface.h>
 #include <sanitizer/common_interface_defs.h>
-#define COROUTINE_STACK		(1024 * 1024)	/* bytes; red zones make frames large */
+#define COROUTINE_STACK (1024 * 1024) /* bytes; red zones make frames large */
 #else
-#define COROUTINE_STACK		(256 * 1024)	/* bytes, committed as they are touched */
+#define COROUTINE_STACK (256 * 1024) /* bytes, committed as they are touched */
 #endif
-#define COROUTINE_GUARD		(64 * 1024)	/* bytes; more than any frame skips unprobed */
-#define COROUTINE_MAX_POOL	64		/* stacks that wait for the next handshake */
+#define COROUTINE_GUARD	   (64 * 1024) /* bytes; more than any frame skips unprobed */
+#define COROUTINE_MAX_POOL 64	       /* stacks that wait for the next handshake */
 
 struct coroutine {
 	ucontext_t context;
 	void (*entry)(void *arg);
 	void *arg;
-	uint8_t *stack;			/* COROUTINE_STACK bytes above the guard */
+	uint8_t *stack; /* COROUTINE_STACK bytes above the guard */
 	bool finished;
-	struct coroutine *next;		/* in the pool */
+	struct coroutine *next; /* in the pool */
 #ifdef COROUTINE_ASAN
 	void *fake_stack;
 #endif
 };
 
 static struct {
-	ucontext_t main;		/* valid while a coroutine runs */
+	ucontext_t main; /* valid while a coroutine runs */
 	struct coroutine *current;
 	struct coroutine *pool;
 	unsigned int pooled;

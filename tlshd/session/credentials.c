@@ -18,7 +18,7 @@
 #include "log.h"
 #include "trust.h"
 
-#define MAX_DIGEST	64	/* bytes: SHA-512 */
+#define MAX_DIGEST 64 /* bytes: SHA-512 */
 
 static void mistake(char **ret_mistake, const char *path, const char *words)
 {
@@ -65,13 +65,15 @@ int credentials_load_chain(const char *path, const gnutls_datum_t *data,
 					      GNUTLS_X509_CRT_LIST_FAIL_IF_UNSORTED);
 	if (r < 0) {
 		chain.count = 0;
-		mistake(ret_mistake, path, r == GNUTLS_E_SHORT_MEMORY_BUFFER ?
-			"more than 16 certificates" : gnutls_strerror(r));
+		mistake(ret_mistake, path,
+			r == GNUTLS_E_SHORT_MEMORY_BUFFER ? "more than 16 certificates" :
+							    gnutls_strerror(r));
 	} else if (chain.count == 0) {
 		r = -EINVAL;
 		mistake(ret_mistake, path, "no certificate in it");
 	} else if (gnutls_pubkey_export2(chain.certificates[0].pubkey, GNUTLS_X509_FMT_DER,
-					 &chain.spki) < 0 || chain_issuers(&chain) < 0) {
+					 &chain.spki) < 0 ||
+		   chain_issuers(&chain) < 0) {
 		r = -EINVAL;
 		mistake(ret_mistake, path, "a certificate cannot be read");
 	}
@@ -114,12 +116,12 @@ static const struct scheme {
 	{ GNUTLS_SIGN_ECDSA_SECP384R1_SHA384, KEYS_KIND_EC_P384, KEYS_SCHEME_ECDSA,
 	  KEYS_HASH_SHA384, 48 },
 	{ GNUTLS_SIGN_ECDSA_SHA384, KEYS_KIND_EC_P384, KEYS_SCHEME_ECDSA, KEYS_HASH_SHA384, 48 },
-	{ GNUTLS_SIGN_RSA_PSS_RSAE_SHA256, KEYS_KIND_RSA, KEYS_SCHEME_RSA_PSS,
-	  KEYS_HASH_SHA256, 32 },
-	{ GNUTLS_SIGN_RSA_PSS_RSAE_SHA384, KEYS_KIND_RSA, KEYS_SCHEME_RSA_PSS,
-	  KEYS_HASH_SHA384, 48 },
-	{ GNUTLS_SIGN_RSA_PSS_RSAE_SHA512, KEYS_KIND_RSA, KEYS_SCHEME_RSA_PSS,
-	  KEYS_HASH_SHA512, 64 },
+	{ GNUTLS_SIGN_RSA_PSS_RSAE_SHA256, KEYS_KIND_RSA, KEYS_SCHEME_RSA_PSS, KEYS_HASH_SHA256,
+	  32 },
+	{ GNUTLS_SIGN_RSA_PSS_RSAE_SHA384, KEYS_KIND_RSA, KEYS_SCHEME_RSA_PSS, KEYS_HASH_SHA384,
+	  48 },
+	{ GNUTLS_SIGN_RSA_PSS_RSAE_SHA512, KEYS_KIND_RSA, KEYS_SCHEME_RSA_PSS, KEYS_HASH_SHA512,
+	  64 },
 	{ GNUTLS_SIGN_RSA_SHA256, KEYS_KIND_RSA, KEYS_SCHEME_RSA_PKCS1, KEYS_HASH_SHA256, 32 },
 	{ GNUTLS_SIGN_RSA_SHA384, KEYS_KIND_RSA, KEYS_SCHEME_RSA_PKCS1, KEYS_HASH_SHA384, 48 },
 	{ GNUTLS_SIGN_RSA_SHA512, KEYS_KIND_RSA, KEYS_SCHEME_RSA_PKCS1, KEYS_HASH_SHA512, 64 },
@@ -212,7 +214,8 @@ static int sign_hash(gnutls_privkey_t privkey, gnutls_sign_algorithm_t algorithm
 
 	user = (struct keyclient_user){ handshake->parameters.uid, handshake->session->id,
 					&handshake->closed };
-	r = keyclient_sign(key, &user, scheme->scheme, scheme->hash, digest, length, &answer, words);
+	r = keyclient_sign(key, &user, scheme->scheme, scheme->hash, digest, length, &answer,
+			   words);
 	if (r < 0)
 		return sign_failed(handshake, key, r, words);
 	signature->data = gnutls_malloc(answer.size);
@@ -376,8 +379,7 @@ static int attach_raw_key(struct profile *profile, struct keyclient_key *key)
 	if (gnutls_pcert_import_rawpk_raw(&copy, &key->spki, GNUTLS_X509_FMT_DER, 0, 0) < 0)
 		return -EINVAL;
 	r = make_privkey(key, &privkey);
-	if (r == 0 &&
-	    gnutls_certificate_set_key(profile->raw, NULL, 0, &copy, 1, privkey) < 0) {
+	if (r == 0 && gnutls_certificate_set_key(profile->raw, NULL, 0, &copy, 1, privkey) < 0) {
 		gnutls_privkey_deinit(privkey);
 		r = -EINVAL;
 	}
@@ -415,13 +417,15 @@ int credentials_attach_keys(struct profile *profile, struct keyclient *keys)
 			log_message(LOG_ERR, "profile \"%s\": GnuTLS does not take private key %u",
 				    profile->name, key->index + 1);
 		else if (!key_has_chain(profile, key))
-			log_message(LOG_NOTICE, "profile \"%s\": private key %u has no certificate "
+			log_message(LOG_NOTICE,
+				    "profile \"%s\": private key %u has no certificate "
 				    "in this profile; it is used as raw public key only",
 				    profile->name, key->index + 1);
 	}
 	for (size_t i = 0; i < profile->chain_count; i++)
 		if (!profile->chains[i].key)
-			log_message(LOG_WARNING, "profile \"%s\": %s has no private key in this "
+			log_message(LOG_WARNING,
+				    "profile \"%s\": %s has no private key in this "
 				    "profile and is not used; add its key to private_key",
 				    profile->name, profile->chains[i].path);
 	return 0;

@@ -16,26 +16,26 @@
 #include "profile.h"
 #include "session.h"
 
-#define RECORD_ALERT		21
-#define RECORD_HANDSHAKE	22
+#define RECORD_ALERT	 21
+#define RECORD_HANDSHAKE 22
 
-#define MESSAGE_HELLO_REQUEST		0
-#define MESSAGE_CLIENT_HELLO		1
-#define MESSAGE_NEW_SESSION_TICKET	4
-#define MESSAGE_KEY_UPDATE		24
-#define MESSAGE_HEADER			4	/* bytes: type and 24-bit length */
-#define MAX_MESSAGE			(64 * 1024)	/* bytes; a ticket may hold a certificate */
+#define MESSAGE_HELLO_REQUEST	   0
+#define MESSAGE_CLIENT_HELLO	   1
+#define MESSAGE_NEW_SESSION_TICKET 4
+#define MESSAGE_KEY_UPDATE	   24
+#define MESSAGE_HEADER		   4	       /* bytes: type and 24-bit length */
+#define MAX_MESSAGE		   (64 * 1024) /* bytes; a ticket may hold a certificate */
 
-#define ALERT_LEVEL_WARNING	1
-#define ALERT_LEVEL_FATAL	2
+#define ALERT_LEVEL_WARNING 1
+#define ALERT_LEVEL_FATAL   2
 
-#define UPDATE_NOT_REQUESTED	0
-#define UPDATE_REQUESTED	1
+#define UPDATE_NOT_REQUESTED 0
+#define UPDATE_REQUESTED     1
 /* KeyUpdates, or tries to renegotiate, that a peer may send without data in between.  Only
- * the kernel sees data; one that does not tell of it cannot be counted against the peer. */
-#define MAX_UPDATES		32
+ * the kernel sees data; it tells with TLS_HANDOFF_EVENT_DATA. */
+#define MAX_UPDATES	     32
 
-#define MAX_TICKET_LIFETIME	604800	/* seconds, RFC 8446 4.6.1 */
+#define MAX_TICKET_LIFETIME 604800 /* seconds, RFC 8446 4.6.1 */
 
 /* Ends the session with an alert: this peer broke the protocol, or a record failed here. */
 static void fail(struct session *session, int error, int alert, const char *words)
@@ -52,7 +52,8 @@ static void fail(struct session *session, int error, int alert, const char *word
 
 static void fail_internal(struct session *session, int error)
 {
-	fail(session, -error, ALERT_INTERNAL_ERROR, "New record keys could not be made or passed on.");
+	fail(session, -error, ALERT_INTERNAL_ERROR,
+	     "New record keys could not be made or passed on.");
 }
 
 /* The keys under the next traffic secret, which becomes the current one. */
@@ -114,9 +115,9 @@ static int send_continue(struct session *session, uint32_t how)
 
 /* What one message asked for; an alert and words if it ends the session. */
 struct verdict {
-	bool key_update;	/* receiving keys change */
-	bool update_wanted;	/* and ours shall, too */
-	bool renegotiation;	/* TLS 1.2: to be declined */
+	bool key_update;    /* receiving keys change */
+	bool update_wanted; /* and ours shall, too */
+	bool renegotiation; /* TLS 1.2: to be declined */
 	int alert;
 	const char *words;
 };
@@ -184,8 +185,8 @@ static void judge_ticket(struct session *session, const uint8_t *body, size_t le
 static void judge_renegotiation(struct session *session, uint8_t type, size_t length,
 				struct verdict *verdict)
 {
-	if (type != (session->role == TLS_HANDOFF_CLIENT ? MESSAGE_HELLO_REQUEST :
-							   MESSAGE_CLIENT_HELLO))
+	if (type !=
+	    (session->role == TLS_HANDOFF_CLIENT ? MESSAGE_HELLO_REQUEST : MESSAGE_CLIENT_HELLO))
 		refuse(verdict, ALERT_UNEXPECTED_MESSAGE,
 		       "The peer sent a handshake message that does not belong here.");
 	else if (type == MESSAGE_HELLO_REQUEST && length != 0)
@@ -196,8 +197,8 @@ static void judge_renegotiation(struct session *session, uint8_t type, size_t le
 	verdict->renegotiation = true;
 }
 
-static void judge_message(struct session *session, uint8_t type, const uint8_t *body,
-			  size_t length, bool ends_record, struct verdict *verdict)
+static void judge_message(struct session *session, uint8_t type, const uint8_t *body, size_t length,
+			  bool ends_record, struct verdict *verdict)
 {
 	if (session->version == TLS_1_2_VERSION)
 		judge_renegotiation(session, type, length, verdict);
@@ -277,13 +278,15 @@ static void judge_record(struct session *session, const uint8_t *data, size_t le
 	ssize_t taken;
 
 	if (length == 0) {
-		refuse(verdict, ALERT_UNEXPECTED_MESSAGE, "The peer sent an empty handshake record.");
+		refuse(verdict, ALERT_UNEXPECTED_MESSAGE,
+		       "The peer sent an empty handshake record.");
 		return;
 	}
 	while (length && !verdict->words) {
 		taken = fragment_take(session, data, length);
 		if (taken < 0) {
-			refuse(verdict, taken == -EMSGSIZE ? ALERT_DECODE_ERROR : ALERT_INTERNAL_ERROR,
+			refuse(verdict,
+			       taken == -EMSGSIZE ? ALERT_DECODE_ERROR : ALERT_INTERNAL_ERROR,
 			       "The peer sent a handshake message that is too long.");
 			return;
 		}
@@ -462,8 +465,8 @@ void established_rekey(struct session *session)
 	failure_init(&failure);
 	failure_set(&failure, EKEYEXPIRED, ALERT_CLOSE_NOTIFY,
 		    "The key of this TLS 1.2 connection is used up, and TLS 1.2 cannot change it.");
-	if (session_send_record(session, RECORD_ALERT, close_notify, sizeof(close_notify),
-				NULL, 0) < 0)
+	if (session_send_record(session, RECORD_ALERT, close_notify, sizeof(close_notify), NULL,
+				0) < 0)
 		failure.alert = ALERT_NONE;
 	session_fail(session, &failure);
 }

@@ -68,7 +68,7 @@ const char *failure_alert_name(int alert)
 static const struct {
 	int code;
 	int error;
-	int alert;		/* ALERT_NONE: gnutls_error_to_alert() */
+	int alert; /* ALERT_NONE: gnutls_error_to_alert() */
 	uint32_t verify;
 	const char *words;
 } table[] = {
@@ -77,8 +77,8 @@ static const struct {
 	/* What GnuTLS says in TLS 1.2 and where the peer has no certificate of a kind we take */
 	{ GNUTLS_E_NO_CERTIFICATE_FOUND, EKEYREJECTED, ALERT_HANDSHAKE_FAILURE,
 	  TLS_HANDOFF_VERIFY_MISSING, "The peer showed no certificate, and one is required." },
-	{ GNUTLS_E_CERTIFICATE_ERROR, EKEYREJECTED, ALERT_BAD_CERTIFICATE,
-	  TLS_HANDOFF_VERIFY_OTHER, "The peer's certificate could not be used." },
+	{ GNUTLS_E_CERTIFICATE_ERROR, EKEYREJECTED, ALERT_BAD_CERTIFICATE, TLS_HANDOFF_VERIFY_OTHER,
+	  "The peer's certificate could not be used." },
 	{ GNUTLS_E_PK_SIG_VERIFY_FAILED, EKEYREJECTED, ALERT_DECRYPT_ERROR,
 	  TLS_HANDOFF_VERIFY_SIGNATURE,
 	  "The peer could not prove that it has the key of its certificate." },

@@ -21,7 +21,7 @@
 #include "transport.h"
 #include "verify.h"
 
-#define MAX_PRIORITY	512	/* bytes of a priority string */
+#define MAX_PRIORITY 512 /* bytes of a priority string */
 
 static const char priority_base[] =
 	"NORMAL:-VERS-ALL:-CIPHER-ALL:-MAC-ALL:+AEAD:-SIGN-RSA-SHA1:-SIGN-ECDSA-SHA1:"
@@ -68,7 +68,8 @@ static int set_priority(struct handshake *handshake, unsigned int types)
 			     p->min_version <= TLS_1_2_VERSION ? ":+VERS-TLS1.2" : "",
 			     key_exchange(p, types),
 			     p->auth == TLS_HANDOFF_AUTH_RAWPK ?
-			     ":+CTYPE-CLI-RAWPK:+CTYPE-SRV-RAWPK" : ":+CTYPE-X509");
+				     ":+CTYPE-CLI-RAWPK:+CTYPE-SRV-RAWPK" :
+				     ":+CTYPE-X509");
 	for (size_t i = 0; i < p->cipher_count; i++) {
 		if (!cipher_fits(p, p->ciphers[i]))
 			continue;
@@ -77,8 +78,9 @@ static int set_priority(struct handshake *handshake, unsigned int types)
 		ciphers++;
 	}
 	if (!ciphers) {
-		failure_set(&handshake->failure, EACCES, ALERT_NONE,
-			    "No cipher is left: pre-shared keys need one with SHA-256, as AES-128-GCM.");
+		failure_set(
+			&handshake->failure, EACCES, ALERT_NONE,
+			"No cipher is left: pre-shared keys need one with SHA-256, as AES-128-GCM.");
 		return -1;
 	}
 	r = gnutls_priority_set_direct(handshake->tls, text, NULL);
@@ -103,14 +105,16 @@ static int check_own_credentials(struct handshake *handshake)
 	    p->role == TLS_HANDOFF_SERVER) {
 		failure_set(&handshake->failure, ENOKEY, ALERT_INTERNAL_ERROR,
 			    "Profile \"%s\" has no usable private key for a raw public key: "
-			    "check its private_key.", profile->name);
+			    "check its private_key.",
+			    profile->name);
 		return -1;
 	}
 	if (p->auth != TLS_HANDOFF_AUTH_RAWPK && p->role == TLS_HANDOFF_SERVER &&
 	    !has_certificate(profile)) {
 		failure_set(&handshake->failure, ENOKEY, ALERT_INTERNAL_ERROR,
 			    "Profile \"%s\" has no certificate with a usable private key: "
-			    "check its certificate and private_key.", profile->name);
+			    "check its certificate and private_key.",
+			    profile->name);
 		return -1;
 	}
 	return 0;
@@ -197,9 +201,9 @@ static int note_message(gnutls_session_t tls, unsigned int type, unsigned int wh
 	struct handshake *handshake = gnutls_session_get_ptr(tls);
 	struct hello hello;
 
-	if (!incoming || (type != GNUTLS_HANDSHAKE_CLIENT_HELLO &&
-			  type != GNUTLS_HANDSHAKE_SERVER_HELLO &&
-			  type != GNUTLS_HANDSHAKE_ENCRYPTED_EXTENSIONS))
+	if (!incoming ||
+	    (type != GNUTLS_HANDSHAKE_CLIENT_HELLO && type != GNUTLS_HANDSHAKE_SERVER_HELLO &&
+	     type != GNUTLS_HANDSHAKE_ENCRYPTED_EXTENSIONS))
 		return 0;
 	hello_parse(type, message, &hello);
 	/* TLS 1.3 servers say it in EncryptedExtensions; that comes last */
@@ -209,9 +213,9 @@ static int note_message(gnutls_session_t tls, unsigned int type, unsigned int wh
 
 static int set_certificates(struct handshake *handshake)
 {
-	static const gnutls_certificate_request_t requests[] = {
-		GNUTLS_CERT_IGNORE, GNUTLS_CERT_REQUEST, GNUTLS_CERT_REQUIRE
-	};
+	static const gnutls_certificate_request_t requests[] = { GNUTLS_CERT_IGNORE,
+								 GNUTLS_CERT_REQUEST,
+								 GNUTLS_CERT_REQUIRE };
 	const struct parameters *p = &handshake->parameters;
 	const struct profile *profile = handshake->session->profile;
 	gnutls_certificate_credentials_t credentials = profile->server;
@@ -287,9 +291,10 @@ static int explain(struct handshake *handshake, int code)
 {
 	if (is_wrong_psk(handshake, code)) {
 		handshake->failure.verify = TLS_HANDOFF_VERIFY_PSK;
-		failure_set(&handshake->failure, EKEYREJECTED, ALERT_DECRYPT_ERROR,
-			    "The peer has another pre-shared key for \"%.100s\" than profile \"%s\".",
-			    handshake->identity, handshake->session->profile->name);
+		failure_set(
+			&handshake->failure, EKEYREJECTED, ALERT_DECRYPT_ERROR,
+			"The peer has another pre-shared key for \"%.100s\" than profile \"%s\".",
+			handshake->identity, handshake->session->profile->name);
 		return -1;
 	}
 	if (code == GNUTLS_E_INSUFFICIENT_CREDENTIALS &&
@@ -333,7 +338,8 @@ static int check_result(struct handshake *handshake)
 		proven = true;
 	if (!proven) {
 		handshake->failure.verify = p->auth == TLS_HANDOFF_AUTH_PSK ?
-					    TLS_HANDOFF_VERIFY_PSK : TLS_HANDOFF_VERIFY_MISSING;
+						    TLS_HANDOFF_VERIFY_PSK :
+						    TLS_HANDOFF_VERIFY_MISSING;
 		failure_set(&handshake->failure, EKEYREJECTED, ALERT_HANDSHAKE_FAILURE,
 			    "The peer did not prove who it is.");
 		return -1;
@@ -364,7 +370,8 @@ static int take_secrets(struct handshake *handshake)
 		return internal_error(handshake, "the kernel does not have the cipher");
 	session->cipher = row->cipher;
 	session->version = gnutls_protocol_get_version(handshake->tls) == GNUTLS_TLS1_3 ?
-			   TLS_1_3_VERSION : TLS_1_2_VERSION;
+				   TLS_1_3_VERSION :
+				   TLS_1_2_VERSION;
 	session->role = (uint8_t)handshake->parameters.role;
 	session->max_payload = hello_max_payload(&handshake->hello, session->version);
 	if (session->version == TLS_1_2_VERSION)
@@ -383,9 +390,9 @@ static int check_secret(const struct session *session, enum session_direction di
 	uint8_t derived_key[SECRETS_MAX_KEY], derived_iv[SECRETS_IV];
 	int r;
 
-	r = secrets_record_key(session->cipher, session->secret[direction], derived_key, derived_iv);
-	if (r == 0 && (key->size != keyinfo_key_length(session->cipher) ||
-		       iv->size != SECRETS_IV ||
+	r = secrets_record_key(session->cipher, session->secret[direction], derived_key,
+			       derived_iv);
+	if (r == 0 && (key->size != keyinfo_key_length(session->cipher) || iv->size != SECRETS_IV ||
 		       gnutls_memcmp(derived_key, key->data, key->size) ||
 		       gnutls_memcmp(derived_iv, iv->data, iv->size)))
 		r = -EINVAL;
@@ -486,9 +493,9 @@ static void send_alert(struct handshake *handshake)
 
 	if (handshake->tls && failure->alert != ALERT_NONE)
 		r = alert_must_be_plain(handshake) ?
-		    session_send(handshake->session, CHANNEL_BYTES, plain, sizeof(plain)) :
-		    gnutls_alert_send(handshake->tls, GNUTLS_AL_FATAL,
-				      (gnutls_alert_description_t)failure->alert);
+			    session_send(handshake->session, CHANNEL_BYTES, plain, sizeof(plain)) :
+			    gnutls_alert_send(handshake->tls, GNUTLS_AL_FATAL,
+					      (gnutls_alert_description_t)failure->alert);
 	if (r < 0)
 		failure->alert = ALERT_NONE;
 }
@@ -514,7 +521,7 @@ static void handshake_main(void *arg)
 	       take_secrets(handshake) == 0 && send_keys(handshake, SESSION_TX) == 0 &&
 	       send_keys(handshake, SESSION_RX) == 0 && send_done(handshake) == 0;
 	if (handshake->closed) {
-		handshake_free(handshake);	/* whoever closed it frees the session */
+		handshake_free(handshake); /* whoever closed it frees the session */
 		return;
 	}
 	if (!good)

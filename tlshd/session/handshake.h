@@ -23,30 +23,30 @@ struct handshake {
 	struct parameters parameters;
 	struct coroutine *coroutine;
 	gnutls_session_t tls;
-	gnutls_psk_server_credentials_t psk_server;	/* or NULL */
-	gnutls_psk_client_credentials_t psk_client;	/* or NULL */
+	gnutls_psk_server_credentials_t psk_server; /* or NULL */
+	gnutls_psk_client_credentials_t psk_client; /* or NULL */
 	struct failure failure;
-	bool closed;		/* the agent or the channel is gone: callbacks give up */
+	bool closed; /* the agent or the channel is gone: callbacks give up */
 
 	/* transport.c: one read of GnuTLS, answered in parts */
-	uint8_t *read_buffer;	/* GnuTLS's; NULL while nothing is wanted */
-	size_t read_want, read_got;	/* bytes */
-	size_t read_credit;	/* bytes that READ asked for and that did not come yet */
-	bool alert_announced;	/* the last header read is of an unencrypted alert */
-	int plain_alert;	/* description of one, or ALERT_NONE */
-	bool encrypted_sent;	/* the peer can decrypt what we send */
+	uint8_t *read_buffer;	    /* GnuTLS's; NULL while nothing is wanted */
+	size_t read_want, read_got; /* bytes */
+	size_t read_credit;	    /* bytes that READ asked for and that did not come yet */
+	bool alert_announced;	    /* the last header read is of an unencrypted alert */
+	int plain_alert;	    /* description of one, or ALERT_NONE */
+	bool encrypted_sent;	    /* the peer can decrypt what we send */
 
 	/* The last application traffic secrets that GnuTLS told, TLS 1.3 */
 	uint8_t secret[SESSION_DIRECTIONS][SECRETS_MAX];
 	size_t secret_length[SESSION_DIRECTIONS];
 
-	struct hello hello;	/* the peer's */
+	struct hello hello; /* the peer's */
 
-	char identity[NAMES_IDENTITY];	/* of the peer, or empty */
-	uint8_t *peer_certificate;	/* DER of the leaf, or NULL */
+	char identity[NAMES_IDENTITY]; /* of the peer, or empty */
+	uint8_t *peer_certificate;     /* DER of the leaf, or NULL */
 	size_t peer_certificate_length;
-	bool verified;			/* verify_peer() was content with what it saw */
-	bool psk_used;			/* the key was handed to GnuTLS */
+	bool verified; /* verify_peer() was content with what it saw */
+	bool psk_used; /* the key was handed to GnuTLS */
 };
 
 /* Starts the handshake of @session.  It ends with session_established() or session_fail(),

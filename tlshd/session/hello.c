@@ -8,12 +8,12 @@
 
 #include "hello.h"
 
-#define EXTENSION_MAX_FRAGMENT_LENGTH	1
-#define EXTENSION_RECORD_SIZE_LIMIT	28
-#define EXTENSION_SUPPORTED_VERSIONS	43
-#define RECORD_SIZE_LIMIT_MIN		64	/* RFC 8449 4 */
-#define RECORD_PLAINTEXT		16384
-#define SERVER_HELLO_FIXED		34	/* legacy version and random */
+#define EXTENSION_MAX_FRAGMENT_LENGTH 1
+#define EXTENSION_RECORD_SIZE_LIMIT   28
+#define EXTENSION_SUPPORTED_VERSIONS  43
+#define RECORD_SIZE_LIMIT_MIN	      64 /* RFC 8449 4 */
+#define RECORD_PLAINTEXT	      16384
+#define SERVER_HELLO_FIXED	      34 /* legacy version and random */
 
 static int note_extension(void *arg, unsigned int id, const unsigned char *data, unsigned int size)
 {

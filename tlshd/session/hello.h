@@ -12,9 +12,9 @@
 
 /* What the extensions of one hello message say; 0 where they say nothing. */
 struct hello {
-	uint16_t record_size_limit;	/* RFC 8449, as sent */
-	uint16_t max_fragment;		/* RFC 6066 4, in bytes */
-	bool offers_tls13;		/* client */
+	uint16_t record_size_limit; /* RFC 8449, as sent */
+	uint16_t max_fragment;	    /* RFC 6066 4, in bytes */
+	bool offers_tls13;	    /* client */
 };
 
 /* @type is GNUTLS_HANDSHAKE_CLIENT_HELLO, _SERVER_HELLO or _ENCRYPTED_EXTENSIONS, @message its

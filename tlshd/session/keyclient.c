@@ -26,17 +26,17 @@ struct psk {
 struct keyclient {
 	struct event_base *base;
 	struct channel *channel;
-	bool ready;			/* READY came */
-	int closed;			/* 0, or why the channel ended: -EPIPE, -EPROTO */
-	GPtrArray *keys;		/* struct keyclient_key */
-	GArray *psks;			/* struct psk */
-	GHashTable *requests;		/* &request->id: request */
+	bool ready;	      /* READY came */
+	int closed;	      /* 0, or why the channel ended: -EPIPE, -EPROTO */
+	GPtrArray *keys;      /* struct keyclient_key */
+	GArray *psks;	      /* struct psk */
+	GHashTable *requests; /* &request->id: request */
 	uint64_t last_id;
 };
 
 struct request {
 	uint64_t id;
-	uint16_t expected;		/* KEYS_SIGNED or KEYS_SECRET */
+	uint16_t expected; /* KEYS_SIGNED or KEYS_SECRET */
 	struct coroutine *waiter;
 	bool answered;
 	int result;
@@ -142,8 +142,8 @@ static int take_error(struct request *request, const struct channel_message *msg
 	error = le32toh(error);
 	if (error == 0 || error > 4095)
 		return -EPROTO;
-	log_escape(request->words, KEYCLIENT_MAX_WORDS,
-		   (const char *)msg->payload + sizeof(error), msg->length - sizeof(error));
+	log_escape(request->words, KEYCLIENT_MAX_WORDS, (const char *)msg->payload + sizeof(error),
+		   msg->length - sizeof(error));
 	return -(int)error;
 }
 
@@ -153,7 +153,7 @@ static int handle_answer(struct keyclient *client, const struct channel_message 
 	int r;
 
 	if (!request)
-		return 0;	/* crossed our CANCEL */
+		return 0; /* crossed our CANCEL */
 	if (msg->type == KEYS_ERROR)
 		r = take_error(request, msg);
 	else if (msg->type == request->expected)
@@ -199,7 +199,8 @@ static void keyclient_closed(void *arg, int error)
 		event_base_loopbreak(client->base);
 		return;
 	}
-	log_message(LOG_ERR, "the key holder is gone: no key can be used until it is started again");
+	log_message(LOG_ERR,
+		    "the key holder is gone: no key can be used until it is started again");
 	/* A resumed handshake takes its request out of the table: start over each time. */
 	for (g_hash_table_iter_init(&iter, client->requests);
 	     g_hash_table_iter_next(&iter, NULL, &request);
@@ -265,8 +266,8 @@ struct keyclient_key *keyclient_key(struct keyclient *client, size_t i)
 	return g_ptr_array_index(client->keys, i);
 }
 
-int keyclient_find_psk(const struct keyclient *client, const char *profile,
-		       const void *identity, size_t length, uint32_t *ret_number)
+int keyclient_find_psk(const struct keyclient *client, const char *profile, const void *identity,
+		       size_t length, uint32_t *ret_number)
 {
 	for (guint i = 0; i < client->psks->len; i++) {
 		const struct psk *psk = &g_array_index(client->psks, struct psk, i);
@@ -309,8 +310,8 @@ static int request_send(struct keyclient *client, struct request *request, uint1
 		return -EPIPE;
 	request->id = ++client->last_id;
 	request->waiter = coroutine_current();
-	return channel_send2(client->channel, type, request->id, false, head, head_len,
-			     body, body_len);
+	return channel_send2(client->channel, type, request->id, false, head, head_len, body,
+			     body_len);
 }
 
 int keyclient_sign(struct keyclient_key *key, const struct keyclient_user *user,

@@ -15,7 +15,7 @@
 #include "../../uapi/linux/tls_handoff.h"
 #include "../keys/protocol.h"
 
-#define KEYCLIENT_MAX_WORDS	192	/* bytes of the key holder's sentence */
+#define KEYCLIENT_MAX_WORDS 192 /* bytes of the key holder's sentence */
 
 struct keyclient;
 
@@ -24,16 +24,16 @@ struct keyclient_key {
 	uint32_t number;
 	enum keys_kind kind;
 	uint32_t bits;
-	uint32_t index;			/* in the profile's private_key list */
+	uint32_t index; /* in the profile's private_key list */
 	char profile[64];
-	gnutls_datum_t spki;		/* DER */
+	gnutls_datum_t spki; /* DER */
 };
 
 /* On whose behalf, and what ends the wait early */
 struct keyclient_user {
 	uint32_t uid;
 	uint64_t session;
-	const bool *cancelled;		/* set, then the coroutine resumed: -ECANCELED */
+	const bool *cancelled; /* set, then the coroutine resumed: -ECANCELED */
 };
 
 /* Connects to the key holder on @fd (taken over) and runs @base until all keys are announced.
@@ -45,8 +45,8 @@ size_t keyclient_key_count(const struct keyclient *client);
 struct keyclient_key *keyclient_key(struct keyclient *client, size_t i);
 
 /* The number of @profile's PSK with @identity.  0 or -ENOENT. */
-int keyclient_find_psk(const struct keyclient *client, const char *profile,
-		       const void *identity, size_t length, uint32_t *ret_number);
+int keyclient_find_psk(const struct keyclient *client, const char *profile, const void *identity,
+		       size_t length, uint32_t *ret_number);
 
 /*
  * Both wait on the running coroutine.  0 and an answer (free with keyclient_answer_free()),
@@ -54,11 +54,11 @@ int keyclient_find_psk(const struct keyclient *client, const char *profile,
  * for KEYCLIENT_MAX_WORDS and gets its sentence, escaped, on failure.
  */
 int keyclient_sign(struct keyclient_key *key, const struct keyclient_user *user,
-		   enum keys_scheme scheme, enum keys_hash hash,
-		   const uint8_t *digest, size_t length,
-		   gnutls_datum_t *ret_signature, char *words) __attribute__((warn_unused_result));
+		   enum keys_scheme scheme, enum keys_hash hash, const uint8_t *digest,
+		   size_t length, gnutls_datum_t *ret_signature, char *words)
+	__attribute__((warn_unused_result));
 int keyclient_unseal(struct keyclient *client, const struct keyclient_user *user, uint32_t psk,
 		     gnutls_datum_t *ret_secret, char *words) __attribute__((warn_unused_result));
-void keyclient_answer_free(gnutls_datum_t *answer);	/* wipes */
+void keyclient_answer_free(gnutls_datum_t *answer); /* wipes */
 
 #endif /* TLSHD_SESSION_KEYCLIENT_H */

@@ -13,8 +13,8 @@
 
 #include "keyinfo.h"
 
-#define NONCE		12	/* bytes, RFC 8446 5.3 */
-#define NONCE_SALT	4	/* bytes: the implicit part in TLS 1.2 GCM and CCM */
+#define NONCE	   12 /* bytes, RFC 8446 5.3 */
+#define NONCE_SALT 4  /* bytes: the implicit part in TLS 1.2 GCM and CCM */
 
 const struct keyinfo_cipher keyinfo_ciphers[KEYINFO_CIPHERS] = {
 	{ TLS_CIPHER_AES_GCM_256, GNUTLS_CIPHER_AES_256_GCM, "AES-256-GCM",
@@ -76,12 +76,11 @@ static int split_nonce(uint16_t version, const uint8_t *iv, size_t iv_length,
 	return -EINVAL;
 }
 
-#define BUILD_SPLIT(member)								\
-	do {										\
-		memcpy(info.member.key, key, sizeof(info.member.key));			\
-		memcpy(info.member.rec_seq, seq, sizeof(info.member.rec_seq));		\
-		r = split_nonce(version, iv, iv_length, seq, info.member.salt,		\
-				info.member.iv);					\
+#define BUILD_SPLIT(member)                                                                     \
+	do {                                                                                    \
+		memcpy(info.member.key, key, sizeof(info.member.key));                          \
+		memcpy(info.member.rec_seq, seq, sizeof(info.member.rec_seq));                  \
+		r = split_nonce(version, iv, iv_length, seq, info.member.salt, info.member.iv); \
 	} while (0)
 
 int keyinfo_build(uint16_t version, uint16_t cipher, const uint8_t *key, const uint8_t *iv,

@@ -20,14 +20,14 @@ union keyinfo {
 
 /* One row for every cipher that GnuTLS and kTLS share, strongest first. */
 struct keyinfo_cipher {
-	uint16_t cipher;	/* TLS_CIPHER_* */
-	int gnutls;		/* gnutls_cipher_algorithm_t */
-	const char *name;	/* in tlshd.conf and GnuTLS's priority strings */
-	size_t key_length;	/* bytes */
-	size_t info_length;	/* bytes of its crypto_info */
+	uint16_t cipher;    /* TLS_CIPHER_* */
+	int gnutls;	    /* gnutls_cipher_algorithm_t */
+	const char *name;   /* in tlshd.conf and GnuTLS's priority strings */
+	size_t key_length;  /* bytes */
+	size_t info_length; /* bytes of its crypto_info */
 };
 
-#define KEYINFO_CIPHERS	4
+#define KEYINFO_CIPHERS 4
 extern const struct keyinfo_cipher keyinfo_ciphers[KEYINFO_CIPHERS];
 
 /* Rows by TLS_CIPHER_*, gnutls_cipher_algorithm_t or name in any case; NULL if none. */
@@ -52,7 +52,7 @@ size_t keyinfo_key_length(uint16_t cipher);
  * Return: 0, -EINVAL on a combination that kTLS does not have.
  */
 int keyinfo_build(uint16_t version, uint16_t cipher, const uint8_t *key, const uint8_t *iv,
-		  size_t iv_length, uint64_t sequence, union keyinfo *ret_info,
-		  size_t *ret_length) __attribute__((warn_unused_result));
+		  size_t iv_length, uint64_t sequence, union keyinfo *ret_info, size_t *ret_length)
+	__attribute__((warn_unused_result));
 
 #endif /* TLSHD_SESSION_KEYINFO_H */

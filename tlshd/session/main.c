@@ -24,9 +24,9 @@
 #include "sandbox.h"
 #include "session.h"
 
-#define AGENT_FD	3
-#define KEYS_FD		4
-#define USER		"tlshd-session"
+#define AGENT_FD 3
+#define KEYS_FD	 4
+#define USER	 "tlshd-session"
 
 struct arguments {
 	const char *config;
@@ -36,11 +36,11 @@ struct arguments {
 static void usage(FILE *out)
 {
 	fprintf(out, "usage: tlshd-session [-c FILE] [-s] [-v] [-t]\n"
-		"Started by tlshd(8); of use to a person only with -t.\n"
-		"  -c FILE  configuration, default " CONFIG_DEFAULT_PATH "\n"
-		"  -s       log to standard error\n"
-		"  -v       log more\n"
-		"  -t       check the configuration and exit\n");
+		     "Started by tlshd(8); of use to a person only with -t.\n"
+		     "  -c FILE  configuration, default " CONFIG_DEFAULT_PATH "\n"
+		     "  -s       log to standard error\n"
+		     "  -v       log more\n"
+		     "  -t       check the configuration and exit\n");
 }
 
 static int parse_arguments(int argc, char **argv, struct arguments *ret)

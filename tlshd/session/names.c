@@ -12,9 +12,9 @@
 #include "log.h"
 #include "names.h"
 
-#define MAX_SAN		1024	/* bytes of one name; longer ones are passed over */
-#define MAX_SANS	1024	/* names that are looked at */
-#define SHA256_SIZE	32
+#define MAX_SAN	    1024 /* bytes of one name; longer ones are passed over */
+#define MAX_SANS    1024 /* names that are looked at */
+#define SHA256_SIZE 32
 
 size_t names_address(const char *name, uint8_t ret_address[16])
 {
@@ -46,8 +46,7 @@ bool names_match_dns(const char *pattern, size_t pattern_length, const char *nam
 		if (!rest || rest == name || !memchr(pattern + 2, '.', pattern_length - 2))
 			return false;
 		length -= (size_t)(rest - name);
-		return length == pattern_length - 1 &&
-		       strncasecmp(pattern + 1, rest, length) == 0;
+		return length == pattern_length - 1 && strncasecmp(pattern + 1, rest, length) == 0;
 	}
 	return length == pattern_length && strncasecmp(pattern, name, length) == 0;
 }

@@ -13,7 +13,7 @@
 
 #include "../../uapi/linux/tls_handoff.h"
 
-#define NAMES_IDENTITY	(TLS_HANDOFF_MAX_IDENTITY + 1)	/* bytes, with the NUL */
+#define NAMES_IDENTITY (TLS_HANDOFF_MAX_IDENTITY + 1) /* bytes, with the NUL */
 
 /* An IPv4 or IPv6 address literal: its 4 or 16 bytes, or 0 if @name is none. */
 size_t names_address(const char *name, uint8_t ret_address[16]);

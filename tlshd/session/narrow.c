@@ -77,8 +77,9 @@ static int narrow_versions(const struct profile *profile, const struct attr_tabl
 		return -1;
 	}
 	if (p->auth == TLS_HANDOFF_AUTH_PSK && p->max_version < TLS_1_3_VERSION) {
-		failure_set(failure, EACCES, ALERT_NONE,
-			    "TLS_HANDOFF_MAX_VERSION leaves TLS 1.2, which has no pre-shared keys here.");
+		failure_set(
+			failure, EACCES, ALERT_NONE,
+			"TLS_HANDOFF_MAX_VERSION leaves TLS 1.2, which has no pre-shared keys here.");
 		return -1;
 	}
 	return 0;
@@ -110,9 +111,10 @@ static int narrow_ciphers(const struct profile *profile, const struct attr_table
 		cipher = (uint16_t)(view->value[i] | view->value[i + 1] << 8);
 		row = keyinfo_find(cipher);
 		if (!row || !profile_has_cipher(profile, cipher)) {
-			failure_set(failure, EACCES, ALERT_NONE,
-				    "TLS_HANDOFF_CIPHERS has %s (%u), which profile \"%s\" does not allow.",
-				    row ? row->name : "a cipher", cipher, profile->name);
+			failure_set(
+				failure, EACCES, ALERT_NONE,
+				"TLS_HANDOFF_CIPHERS has %s (%u), which profile \"%s\" does not allow.",
+				row ? row->name : "a cipher", cipher, profile->name);
 			return -1;
 		}
 		p->ciphers[p->cipher_count++] = cipher;
@@ -152,15 +154,17 @@ static int narrow_alpn(const struct profile *profile, const struct attr_table *o
 		if (length > NARROW_MAX_ALPN_NAME) {
 			failure_set(failure, EOPNOTSUPP, ALERT_NONE,
 				    "TLS_HANDOFF_ALPN has a name of more than %d bytes, "
-				    "which GnuTLS cannot offer.", NARROW_MAX_ALPN_NAME);
+				    "which GnuTLS cannot offer.",
+				    NARROW_MAX_ALPN_NAME);
 			return -1;
 		}
 		if (profile->alpn_length &&
 		    !alpn_has(profile->alpn, profile->alpn_length, name, length)) {
 			log_escape(shown, sizeof(shown), (const char *)name, length);
-			failure_set(failure, EACCES, ALERT_NONE,
-				    "TLS_HANDOFF_ALPN has \"%s\", which profile \"%s\" does not allow.",
-				    shown, profile->name);
+			failure_set(
+				failure, EACCES, ALERT_NONE,
+				"TLS_HANDOFF_ALPN has \"%s\", which profile \"%s\" does not allow.",
+				shown, profile->name);
 			return -1;
 		}
 	}
@@ -232,8 +236,9 @@ static int narrow_peer_name(const struct attr_table *options, struct parameters 
 	if (length == 0) {
 		if (p->auth != TLS_HANDOFF_AUTH_X509)
 			return 0;
-		failure_set(failure, EINVAL, ALERT_NONE,
-			    "TLS_HANDOFF_PEER_NAME is not set: a client must say whom it wants to reach.");
+		failure_set(
+			failure, EINVAL, ALERT_NONE,
+			"TLS_HANDOFF_PEER_NAME is not set: a client must say whom it wants to reach.");
 		return -1;
 	}
 	if (names_address(given, address)) {
@@ -275,12 +280,13 @@ int narrow_parameters(const struct profile *profile, const struct attr_table *op
 	    narrow_resume(profile, options, &p, failure) < 0 ||
 	    narrow_peer_name(options, &p, failure) < 0)
 		return -1;
-	if (copy_string(options, CHANNEL_A_PSK_IDENTITY, p.psk_identity,
-			sizeof(p.psk_identity)) < 0)
+	if (copy_string(options, CHANNEL_A_PSK_IDENTITY, p.psk_identity, sizeof(p.psk_identity)) <
+	    0)
 		return invalid(failure, "TLS_HANDOFF_PSK_IDENTITY");
 	if (p.auth == TLS_HANDOFF_AUTH_PSK && p.role == TLS_HANDOFF_CLIENT && !p.psk_identity[0]) {
-		failure_set(failure, EINVAL, ALERT_NONE,
-			    "TLS_HANDOFF_PSK_IDENTITY is not set, and TLS_HANDOFF_AUTH asks for it.");
+		failure_set(
+			failure, EINVAL, ALERT_NONE,
+			"TLS_HANDOFF_PSK_IDENTITY is not set, and TLS_HANDOFF_AUTH asks for it.");
 		return -1;
 	}
 	*ret_parameters = p;

@@ -14,22 +14,22 @@
 #include "failure.h"
 #include "profile.h"
 
-#define NARROW_MAX_ALPN_NAME	31	/* bytes; GnuTLS takes no longer ones */
+#define NARROW_MAX_ALPN_NAME 31 /* bytes; GnuTLS takes no longer ones */
 
 struct parameters {
-	uint32_t role;			/* TLS_HANDOFF_CLIENT, _SERVER */
-	uint32_t auth;			/* TLS_HANDOFF_AUTH_* */
-	uint32_t client_cert;		/* TLS_HANDOFF_CERT_*, server */
+	uint32_t role;	      /* TLS_HANDOFF_CLIENT, _SERVER */
+	uint32_t auth;	      /* TLS_HANDOFF_AUTH_* */
+	uint32_t client_cert; /* TLS_HANDOFF_CERT_*, server */
 	uint32_t uid;
 	uint16_t min_version, max_version;
-	uint16_t ciphers[TLS_HANDOFF_MAX_CIPHERS];	/* preference first */
+	uint16_t ciphers[TLS_HANDOFF_MAX_CIPHERS]; /* preference first */
 	size_t cipher_count;
-	uint8_t alpn[TLS_HANDOFF_MAX_ALPN];	/* length-prefixed, preference first */
+	uint8_t alpn[TLS_HANDOFF_MAX_ALPN]; /* length-prefixed, preference first */
 	size_t alpn_length;
 	bool resume;
-	char peer_name[TLS_HANDOFF_MAX_PEER_NAME + 1];	/* client; A-labels or address; or empty */
+	char peer_name[TLS_HANDOFF_MAX_PEER_NAME + 1]; /* client; A-labels or address; or empty */
 	bool peer_is_address;
-	char psk_identity[TLS_HANDOFF_MAX_PSK_IDENTITY + 1];	/* or empty */
+	char psk_identity[TLS_HANDOFF_MAX_PSK_IDENTITY + 1]; /* or empty */
 };
 
 /* 0, or -1 with @failure set: EACCES and which option exceeds what, or EINVAL. */

@@ -15,15 +15,15 @@
 #include "profile.h"
 #include "trust.h"
 
-#define MAX_CERTIFICATE_FILE	(256 * 1024)	/* bytes */
-#define RECORD_BYTES		16384		/* plaintext of the largest record */
+#define MAX_CERTIFICATE_FILE (256 * 1024) /* bytes */
+#define RECORD_BYTES	     16384	  /* plaintext of the largest record */
 
 struct loader {
 	const struct config *config;
 	const char *section;
 	void (*report)(const char *mistake);
 	bool failed;
-	struct trust *trusts[CONFIG_MAX_PROFILES];	/* borrowed from the profiles */
+	struct trust *trusts[CONFIG_MAX_PROFILES]; /* borrowed from the profiles */
 	size_t trust_count;
 };
 
@@ -77,8 +77,10 @@ static void add_cipher(struct loader *loader, struct profile *profile, const cha
 		profile->ciphers[profile->cipher_count++] = row->cipher;
 		return;
 	}
-	if (asprintf(&words, "ciphers: \"%s\" is none of AES-256-GCM, AES-128-GCM, "
-		     "CHACHA20-POLY1305, AES-128-CCM", name) < 0)
+	if (asprintf(&words,
+		     "ciphers: \"%s\" is none of AES-256-GCM, AES-128-GCM, "
+		     "CHACHA20-POLY1305, AES-128-CCM",
+		     name) < 0)
 		words = NULL;
 	loader_mistake(loader, "ciphers", words);
 }
@@ -138,7 +140,7 @@ static void load_policy(struct loader *loader, struct profile *profile)
 	profile->client_cert = TLS_HANDOFF_CERT_NONE;
 	r = config_enum(config, section, "client_cert", client_cert, &i, &error);
 	if (loader_got(loader, r, error))
-		profile->client_cert = i;	/* in the order of TLS_HANDOFF_CERT_* */
+		profile->client_cert = i; /* in the order of TLS_HANDOFF_CERT_* */
 	error = NULL;
 	r = config_bool(config, section, "unauth", &profile->unauth, &error);
 	loader_got(loader, r, error);
@@ -228,9 +230,8 @@ static void load_chains(struct loader *loader, struct profile *profile)
 		mistake = NULL;
 		r = file_read(paths[i], MAX_CERTIFICATE_FILE, &data, &mistake);
 		if (r == 0) {
-			r = credentials_load_chain(paths[i], &data,
-						   &profile->chains[profile->chain_count],
-						   &mistake);
+			r = credentials_load_chain(
+				paths[i], &data, &profile->chains[profile->chain_count], &mistake);
 			free(data.data);
 		}
 		if (r < 0)
@@ -272,8 +273,7 @@ int profiles_load(const struct config *config, void (*report)(const char *mistak
 	if (!profiles.profiles)
 		return -ENOMEM;
 	for (; profiles.count < count; profiles.count++)
-		load_profile(&loader, names[profiles.count],
-			     &profiles.profiles[profiles.count]);
+		load_profile(&loader, names[profiles.count], &profiles.profiles[profiles.count]);
 	if (loader.failed) {
 		profiles_free(&profiles);
 		return -EINVAL;

@@ -18,9 +18,9 @@
 struct keyclient;
 struct trust;
 
-#define PROFILE_MAX_CHAIN	16	/* certificates of one chain */
-#define PROFILE_MAX_CHAINS	CONFIG_MAX_LIST
-#define PROFILE_MAX_KEYS	CONFIG_MAX_LIST
+#define PROFILE_MAX_CHAIN  16 /* certificates of one chain */
+#define PROFILE_MAX_CHAINS CONFIG_MAX_LIST
+#define PROFILE_MAX_KEYS   CONFIG_MAX_LIST
 
 /* A certificate chain of ours, leaf first; usable once its key was announced. */
 struct profile_chain {
@@ -28,29 +28,29 @@ struct profile_chain {
 	gnutls_pcert_st *certificates;
 	unsigned int count;
 	gnutls_x509_crt_t leaf;
-	gnutls_datum_t spki;		/* of the leaf, DER */
-	gnutls_datum_t *issuers;	/* raw DN of each certificate's issuer */
-	gnutls_privkey_t key;		/* NULL: no key for it */
+	gnutls_datum_t spki;	 /* of the leaf, DER */
+	gnutls_datum_t *issuers; /* raw DN of each certificate's issuer */
+	gnutls_privkey_t key;	 /* NULL: no key for it */
 };
 
 struct profile {
 	char *name;
-	uint16_t min_version, max_version;	/* TLS_1_x_VERSION */
+	uint16_t min_version, max_version;	   /* TLS_1_x_VERSION */
 	uint16_t ciphers[TLS_HANDOFF_MAX_CIPHERS]; /* TLS_CIPHER_*, preference first */
 	size_t cipher_count;
-	uint8_t alpn[TLS_HANDOFF_MAX_ALPN];	/* length-prefixed; empty: any */
+	uint8_t alpn[TLS_HANDOFF_MAX_ALPN]; /* length-prefixed; empty: any */
 	size_t alpn_length;
-	uint32_t client_cert;			/* TLS_HANDOFF_CERT_* */
+	uint32_t client_cert; /* TLS_HANDOFF_CERT_* */
 	bool unauth;
 	bool resume;
 	bool truncation_eof;
-	uint64_t rekey_records;			/* 0: the kernel's default */
-	uint64_t rekey_seconds;			/* 0: never for age */
+	uint64_t rekey_records; /* 0: the kernel's default */
+	uint64_t rekey_seconds; /* 0: never for age */
 	struct trust *trust;
 
 	struct profile_chain *chains;
 	size_t chain_count;
-	size_t raw_key_count;			/* in @raw: every key of the profile is one */
+	size_t raw_key_count; /* in @raw: every key of the profile is one */
 
 	/* What GnuTLS works with; made by profile_attach_keys() */
 	gnutls_certificate_credentials_t client, server, raw;

@@ -14,7 +14,7 @@
 #include "profile.h"
 #include "psk.h"
 
-#define SHOWN_IDENTITY	100	/* bytes of an escaped identity in a sentence */
+#define SHOWN_IDENTITY 100 /* bytes of an escaped identity in a sentence */
 
 static int unseal(struct handshake *handshake, uint32_t number, const char *shown,
 		  gnutls_datum_t *ret_key)
@@ -83,14 +83,15 @@ static int server_key(gnutls_session_t tls, const gnutls_datum_t *username, gnut
 	uint32_t number;
 
 	log_escape(shown, sizeof(shown), (const char *)username->data, username->size);
-	if ((only[0] && (strlen(only) != username->size ||
-			 memcmp(only, username->data, username->size))) ||
+	if ((only[0] &&
+	     (strlen(only) != username->size || memcmp(only, username->data, username->size))) ||
 	    keyclient_find_psk(handshake->session->room->keys, profile->name, username->data,
 			       username->size, &number) < 0) {
 		handshake->failure.verify = TLS_HANDOFF_VERIFY_PSK;
-		failure_set(&handshake->failure, EKEYREJECTED, ALERT_UNKNOWN_PSK_IDENTITY,
-			    "The peer's pre-shared key identity \"%s\" is not one of profile \"%s\".",
-			    shown, profile->name);
+		failure_set(
+			&handshake->failure, EKEYREJECTED, ALERT_UNKNOWN_PSK_IDENTITY,
+			"The peer's pre-shared key identity \"%s\" is not one of profile \"%s\".",
+			shown, profile->name);
 		return -1;
 	}
 	names_identity(handshake->identity, "psk", username->data, username->size);
@@ -105,9 +106,8 @@ static int check_identity(struct handshake *handshake)
 	char shown[SHOWN_IDENTITY];
 	uint32_t number;
 
-	if (!identity[0] ||
-	    keyclient_find_psk(session->room->keys, session->profile->name, identity,
-			       strlen(identity), &number) == 0)
+	if (!identity[0] || keyclient_find_psk(session->room->keys, session->profile->name,
+					       identity, strlen(identity), &number) == 0)
 		return 0;
 	log_escape(shown, sizeof(shown), identity, strlen(identity));
 	failure_set(&handshake->failure, EACCES, ALERT_NONE,

@@ -12,7 +12,7 @@
 #include "keyinfo.h"
 #include "secrets.h"
 
-#define LABEL_PREFIX	"tls13 "
+#define LABEL_PREFIX "tls13 "
 
 static gnutls_mac_algorithm_t secrets_mac(uint16_t cipher)
 {

@@ -9,9 +9,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SECRETS_MAX		48	/* bytes: SHA-384 */
-#define SECRETS_MAX_KEY		32	/* bytes: AES-256, ChaCha20 */
-#define SECRETS_IV		12	/* bytes, every AEAD of TLS 1.3 that kTLS has */
+#define SECRETS_MAX	48 /* bytes: SHA-384 */
+#define SECRETS_MAX_KEY 32 /* bytes: AES-256, ChaCha20 */
+#define SECRETS_IV	12 /* bytes, every AEAD of TLS 1.3 that kTLS has */
 
 /* Length of a traffic secret under @cipher (TLS_CIPHER_*), or 0 for an unknown one. */
 size_t secrets_length(uint16_t cipher);

@@ -19,10 +19,10 @@
 #include "session.h"
 
 struct session_table {
-	GHashTable *by_id;		/* &session->id: session */
-	unsigned int handshakes;	/* that run */
-	bool greeted;			/* HELLO came */
-	struct event *clock;		/* ticks while a profile has rekey_seconds */
+	GHashTable *by_id;	 /* &session->id: session */
+	unsigned int handshakes; /* that run */
+	bool greeted;		 /* HELLO came */
+	struct event *clock;	 /* ticks while a profile has rekey_seconds */
 };
 
 /* Rekeying may end a session and so change the table: look first, act then. */
@@ -112,8 +112,8 @@ void session_free(struct session *session)
 
 int session_send(struct session *session, uint16_t type, const void *payload, size_t length)
 {
-	return channel_send(session->room->agent, type, session->id, type == CHANNEL_BYTES,
-			    payload, length);
+	return channel_send(session->room->agent, type, session->id, type == CHANNEL_BYTES, payload,
+			    length);
 }
 
 static struct channel_keys keys_header(const struct session *session,
@@ -133,8 +133,8 @@ int session_send_keys(struct session *session, enum session_direction direction,
 {
 	struct channel_keys header = keys_header(session, direction, info_length);
 
-	return channel_send2(session->room->agent, CHANNEL_KEYS, session->id, false,
-			     &header, sizeof(header), info, info_length);
+	return channel_send2(session->room->agent, CHANNEL_KEYS, session->id, false, &header,
+			     sizeof(header), info, info_length);
 }
 
 int session_send_record(struct session *session, uint8_t type, const uint8_t *payload,
@@ -158,8 +158,8 @@ int session_send_record(struct session *session, uint8_t type, const uint8_t *pa
 		memcpy(tail + sizeof(header), info, info_length);
 		tail_length = sizeof(header) + info_length;
 	}
-	r = channel_send2(session->room->agent, CHANNEL_RECORD, session->id, false,
-			  head, 3 + length, tail, tail_length);
+	r = channel_send2(session->room->agent, CHANNEL_RECORD, session->id, false, head,
+			  3 + length, tail, tail_length);
 	explicit_bzero(tail, sizeof(tail));
 	return r;
 }
@@ -222,8 +222,7 @@ static void refuse_open(struct room *room, uint64_t id, int error, const char *w
 	session_fail(session, &failure);
 }
 
-static int start(struct session *session, const struct attr_table *options,
-		 struct failure *failure)
+static int start(struct session *session, const struct attr_table *options, struct failure *failure)
 {
 	struct parameters parameters;
 	int r;

@@ -22,8 +22,8 @@ struct keyclient;
 struct profile;
 struct profiles;
 
-#define SESSION_MAX_HANDSHAKES	8192	/* that run at the same time */
-#define SESSION_MAX_RECORD	64	/* bytes of a record of ours: alert or KeyUpdate */
+#define SESSION_MAX_HANDSHAKES 8192 /* that run at the same time */
+#define SESSION_MAX_RECORD     64   /* bytes of a record of ours: alert or KeyUpdate */
 
 /* Direction of traffic secrets, seen from the host */
 enum session_direction {
@@ -43,8 +43,8 @@ struct room {
 
 /* A handshake message that came in more than one record so far */
 struct fragment {
-	size_t length;			/* bytes that are there */
-	size_t size;			/* bytes of the whole message, header included */
+	size_t length; /* bytes that are there */
+	size_t size;   /* bytes of the whole message, header included */
 	uint8_t data[];
 };
 
@@ -52,18 +52,18 @@ struct session {
 	uint64_t id;
 	struct room *room;
 	const struct profile *profile;
-	struct handshake *handshake;	/* while it runs, else NULL */
-	bool pending;			/* counts as a running handshake */
+	struct handshake *handshake; /* while it runs, else NULL */
+	bool pending;		     /* counts as a running handshake */
 
 	/* below: valid once established */
-	struct fragment *fragment;	/* or NULL */
-	uint64_t rekey_due;		/* CLOCK_BOOTTIME seconds; 0 never */
-	uint16_t version;		/* TLS_1_x_VERSION */
-	uint16_t cipher;		/* TLS_CIPHER_* */
-	uint16_t max_payload;		/* as in struct channel_keys */
+	struct fragment *fragment; /* or NULL */
+	uint64_t rekey_due;	   /* CLOCK_BOOTTIME seconds; 0 never */
+	uint16_t version;	   /* TLS_1_x_VERSION */
+	uint16_t cipher;	   /* TLS_CIPHER_* */
+	uint16_t max_payload;	   /* as in struct channel_keys */
 	uint8_t role;
-	uint8_t updates;		/* KeyUpdates received since data was read */
-	uint8_t secret[SESSION_DIRECTIONS][SECRETS_MAX];	/* TLS 1.3 traffic secrets */
+	uint8_t updates; /* KeyUpdates received since data was read */
+	uint8_t secret[SESSION_DIRECTIONS][SECRETS_MAX]; /* TLS 1.3 traffic secrets */
 };
 
 int session_table_new(struct room *room);
@@ -80,7 +80,8 @@ int session_send(struct session *session, uint16_t type, const void *payload, si
 
 /* KEYS for one direction.  0 or -errno. */
 int session_send_keys(struct session *session, enum session_direction direction,
-		      const union keyinfo *info, size_t info_length) __attribute__((warn_unused_result));
+		      const union keyinfo *info, size_t info_length)
+	__attribute__((warn_unused_result));
 
 /* A record for the peer; with @info, the TX keys that follow it.  0 or -errno. */
 int session_send_record(struct session *session, uint8_t type, const uint8_t *payload,

@@ -15,24 +15,23 @@
 
 #include "test_rig.h"
 
-#define UPDATE		"\x18\0\0\1\0"
-#define UPDATE_ASKING	"\x18\0\0\1\1"
+#define UPDATE	      "\x18\0\0\1\0"
+#define UPDATE_ASKING "\x18\0\0\1\1"
 /* lifetime 3600, age_add, nonce of 1, ticket of 4, no extensions */
-#define TICKET		"\4\0\0\x12\0\0\x0e\x10\1\2\3\4\1\0\0\4tick\0\0"
-#define SIZE(text)	(sizeof(text) - 1)
+#define TICKET	      "\4\0\0\x12\0\0\x0e\x10\1\2\3\4\1\0\0\4tick\0\0"
+#define SIZE(text)    (sizeof(text) - 1)
 
-static const char config[] =
-	"[profile client]\n"
-	"truststore = ca.pem\n"
-	"[profile server]\n"
-	"truststore = ca.pem\n"
-	"certificate = server.pem\n"
-	"private_key = server.key\n"
-	"[profile fast]\n"
-	"truststore = ca.pem\n"
-	"certificate = server.pem\n"
-	"private_key = server.key\n"
-	"rekey_seconds = 1\n";
+static const char config[] = "[profile client]\n"
+			     "truststore = ca.pem\n"
+			     "[profile server]\n"
+			     "truststore = ca.pem\n"
+			     "certificate = server.pem\n"
+			     "private_key = server.key\n"
+			     "[profile fast]\n"
+			     "truststore = ca.pem\n"
+			     "certificate = server.pem\n"
+			     "private_key = server.key\n"
+			     "rekey_seconds = 1\n";
 
 static struct rig rig;
 
@@ -99,8 +98,10 @@ static void key_update_of_the_peer_in_both_roles(void **state)
 static void key_update_with_every_cipher(void **state)
 {
 	static const char *const suites[] = {
-		"TLS_AES_256_GCM_SHA384", "TLS_AES_128_GCM_SHA256",
-		"TLS_CHACHA20_POLY1305_SHA256", "TLS_AES_128_CCM_SHA256",
+		"TLS_AES_256_GCM_SHA384",
+		"TLS_AES_128_GCM_SHA256",
+		"TLS_CHACHA20_POLY1305_SHA256",
+		"TLS_AES_128_CCM_SHA256",
 	};
 	struct connection c;
 
@@ -252,8 +253,8 @@ static void fragments_are_put_together_wherever_they_are_cut(void **state)
 
 		establish_client(&c);
 		feed(&c, 22, message, cut);
-		assert_int_equal(c.last_continue, clean ? TLS_HANDOFF_CONTINUE_DONE :
-							  TLS_HANDOFF_CONTINUE_MORE);
+		assert_int_equal(c.last_continue,
+				 clean ? TLS_HANDOFF_CONTINUE_DONE : TLS_HANDOFF_CONTINUE_MORE);
 		assert_int_equal(c.rx_updates, 0);
 		feed(&c, 22, message + cut, SIZE(message) - cut);
 		assert_int_equal(c.rx_updates, 1);
@@ -322,7 +323,7 @@ static void another_record_between_fragments_ends_the_connection(void **state)
 
 	establish_client(&c);
 	feed(&c, 22, UPDATE, 2);
-	connection_record(&c, 21, "\1\x5a", 2);	/* user_canceled */
+	connection_record(&c, 21, "\1\x5a", 2); /* user_canceled */
 	expect_alert(&c, 10, EPROTO);
 }
 
@@ -368,10 +369,10 @@ static void alerts_of_the_peer(void **state)
 	struct connection c;
 
 	establish_client(&c);
-	connection_record(&c, 21, "\1\0", 2);		/* close_notify */
-	connection_record(&c, 21, "\1\x5a", 2);		/* user_canceled */
-	feed(&c, 22, TICKET, SIZE(TICKET));		/* still there */
-	connection_record(&c, 21, "\1\x50", 2);		/* fatal whatever its level */
+	connection_record(&c, 21, "\1\0", 2);	/* close_notify */
+	connection_record(&c, 21, "\1\x5a", 2); /* user_canceled */
+	feed(&c, 22, TICKET, SIZE(TICKET));	/* still there */
+	connection_record(&c, 21, "\1\x50", 2); /* fatal whatever its level */
 	while (!c.failed)
 		assert_true(rig_step(&rig));
 	assert_int_equal(c.status, ECONNRESET);
@@ -385,7 +386,7 @@ static void alerts_of_the_peer(void **state)
 	expect_alert(&c, 50, EPROTO);
 
 	establish(&c, TLS_HANDOFF_SERVER, "server", 12, peer_openssl);
-	connection_record(&c, 21, "\1\x64", 2);		/* a warning of TLS 1.2 */
+	connection_record(&c, 21, "\1\x64", 2); /* a warning of TLS 1.2 */
 	connection_record(&c, 21, "\2\x28", 2);
 	while (!c.failed)
 		assert_true(rig_step(&rig));
@@ -399,7 +400,10 @@ static void records_that_fail_in_the_kernel_are_told_to_the_peer(void **state)
 		uint32_t error;
 		int alert;
 	} cases[] = {
-		{ EBADMSG, 20 }, { EMSGSIZE, 22 }, { EINVAL, 50 }, { EPROTO, 10 },
+		{ EBADMSG, 20 },
+		{ EMSGSIZE, 22 },
+		{ EINVAL, 50 },
+		{ EPROTO, 10 },
 	};
 	struct connection c;
 	char byte;

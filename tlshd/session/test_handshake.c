@@ -14,43 +14,42 @@
 #include "test_pki.h"
 #include "test_rig.h"
 
-static const char config[] =
-	"[profile default]\n"
-	"truststore = ca.pem\n"
-	"certificate = server.pem;rsa.pem;p384.pem\n"
-	"private_key = server.key;rsa.key;p384.key\n"
-	"client_cert = none\n"
-	"unauth = yes\n"
-	"[profile client]\n"
-	"truststore = ca.pem\n"
-	"certificate = client.pem\n"
-	"private_key = client.key\n"
-	"[profile mutual]\n"
-	"truststore = ca.pem\n"
-	"certificate = server.pem\n"
-	"private_key = server.key\n"
-	"client_cert = require\n"
-	"[profile request]\n"
-	"truststore = ca.pem\n"
-	"certificate = server.pem\n"
-	"private_key = server.key\n"
-	"client_cert = request\n"
-	"[profile psk]\n"
-	"psk = alice:psk\n"
-	"[profile raw]\n"
-	"truststore = client.pub\n"
-	"private_key = server.key\n"
-	"client_cert = require\n"
-	"[profile raw-client]\n"
-	"truststore = server.pub\n"
-	"private_key = client.key\n"
-	"[profile options]\n"
-	"truststore = ca.pem\n"
-	"certificate = server.pem\n"
-	"private_key = server.key\n"
-	"alpn = h2;http/1.1\n"
-	"rekey_records = 1000\n"
-	"truncation = eof\n";
+static const char config[] = "[profile default]\n"
+			     "truststore = ca.pem\n"
+			     "certificate = server.pem;rsa.pem;p384.pem\n"
+			     "private_key = server.key;rsa.key;p384.key\n"
+			     "client_cert = none\n"
+			     "unauth = yes\n"
+			     "[profile client]\n"
+			     "truststore = ca.pem\n"
+			     "certificate = client.pem\n"
+			     "private_key = client.key\n"
+			     "[profile mutual]\n"
+			     "truststore = ca.pem\n"
+			     "certificate = server.pem\n"
+			     "private_key = server.key\n"
+			     "client_cert = require\n"
+			     "[profile request]\n"
+			     "truststore = ca.pem\n"
+			     "certificate = server.pem\n"
+			     "private_key = server.key\n"
+			     "client_cert = request\n"
+			     "[profile psk]\n"
+			     "psk = alice:psk\n"
+			     "[profile raw]\n"
+			     "truststore = client.pub\n"
+			     "private_key = server.key\n"
+			     "client_cert = require\n"
+			     "[profile raw-client]\n"
+			     "truststore = server.pub\n"
+			     "private_key = client.key\n"
+			     "[profile options]\n"
+			     "truststore = ca.pem\n"
+			     "certificate = server.pem\n"
+			     "private_key = server.key\n"
+			     "alpn = h2;http/1.1\n"
+			     "rekey_records = 1000\n"
+			     "truncation = eof\n";
 
 static struct rig rig;
 
@@ -108,8 +107,7 @@ static const struct suite suites[] = {
 	{ 13, TLS_CIPHER_AES_CCM_128, "TLS_AES_128_CCM_SHA256", "+AES-128-CCM" },
 	{ 12, TLS_CIPHER_AES_GCM_256, "ECDHE-ECDSA-AES256-GCM-SHA384", "+AES-256-GCM" },
 	{ 12, TLS_CIPHER_AES_GCM_128, "ECDHE-ECDSA-AES128-GCM-SHA256", "+AES-128-GCM" },
-	{ 12, TLS_CIPHER_CHACHA20_POLY1305, "ECDHE-ECDSA-CHACHA20-POLY1305",
-	  "+CHACHA20-POLY1305" },
+	{ 12, TLS_CIPHER_CHACHA20_POLY1305, "ECDHE-ECDSA-CHACHA20-POLY1305", "+CHACHA20-POLY1305" },
 	{ 12, TLS_CIPHER_AES_CCM_128, "ECDHE-ECDSA-AES128-CCM", "+AES-128-CCM" },
 };
 
@@ -124,7 +122,8 @@ static void check_suite(const struct connection *c, const struct suite *suite)
 
 static void run_suites(make_peer make, bool openssl)
 {
-	struct peer_setup server = { .server = true, .certificate = "server.pem",
+	struct peer_setup server = { .server = true,
+				     .certificate = "server.pem",
 				     .key = "server.key" };
 	struct peer_setup client = { .ca = "ca.pem", .server_name = "localhost" };
 	struct connection c;
@@ -158,14 +157,12 @@ static void the_identity_is_the_name_that_matched(void **state)
 	static const struct {
 		const char *name, *identity;
 	} cases[] = {
-		{ "localhost", "dns:localhost" },
-		{ "SERVER.test", "dns:server.test" },
-		{ "server.test.", "dns:server.test" },
-		{ "any.wild.test", "dns:*.wild.test" },
-		{ "127.0.0.1", "ip:127.0.0.1" },
-		{ "::1", "ip:::1" },
+		{ "localhost", "dns:localhost" },      { "SERVER.test", "dns:server.test" },
+		{ "server.test.", "dns:server.test" }, { "any.wild.test", "dns:*.wild.test" },
+		{ "127.0.0.1", "ip:127.0.0.1" },       { "::1", "ip:::1" },
 	};
-	const struct peer_setup server = { .server = true, .certificate = "server.pem",
+	const struct peer_setup server = { .server = true,
+					   .certificate = "server.pem",
 					   .key = "server.key" };
 	struct connection c;
 
@@ -196,7 +193,8 @@ static void the_certificate_is_chosen_by_server_name(void **state)
 
 static void the_certificate_is_chosen_by_key_type(void **state)
 {
-	const struct peer_setup client = { .version = 12, .ciphers = "ECDHE-RSA-AES128-GCM-SHA256",
+	const struct peer_setup client = { .version = 12,
+					   .ciphers = "ECDHE-RSA-AES128-GCM-SHA256",
 					   .ca = "ca.pem" };
 	struct connection c;
 
@@ -239,8 +237,9 @@ static void every_signature_scheme_of_our_keys(void **state)
 static void a_group_that_was_not_guessed_takes_a_second_hello(void **state)
 {
 	const struct peer_setup client = { .groups = "P-521", .server_name = "localhost" };
-	const struct peer_setup server = { .server = true, .certificate = "server.pem",
-					   .key = "server.key", .groups = "P-521" };
+	const struct peer_setup server = {
+		.server = true, .certificate = "server.pem", .key = "server.key", .groups = "P-521"
+	};
 	struct connection c;
 
 	as_server("default", peer_openssl, &client, &c);
@@ -255,7 +254,8 @@ static void a_group_that_was_not_guessed_takes_a_second_hello(void **state)
 static void a_slow_key_holds_up_nobody_else(void **state)
 {
 	const struct peer_setup client = { .server_name = "localhost" };
-	const struct peer_setup server = { .server = true, .certificate = "server.pem",
+	const struct peer_setup server = { .server = true,
+					   .certificate = "server.pem",
 					   .key = "server.key" };
 	struct attr_builder options = rig_options(TLS_HANDOFF_SERVER, "default");
 	struct connection waiting, c;
@@ -280,10 +280,14 @@ static void a_slow_key_holds_up_nobody_else(void **state)
 
 static void mutual_authentication_in_both_roles_and_versions(void **state)
 {
-	struct peer_setup client = { .certificate = "client.pem", .key = "client.key",
-				     .ca = "ca.pem", .server_name = "localhost" };
-	struct peer_setup server = { .server = true, .certificate = "server.pem",
-				     .key = "server.key", .ca = "ca.pem",
+	struct peer_setup client = { .certificate = "client.pem",
+				     .key = "client.key",
+				     .ca = "ca.pem",
+				     .server_name = "localhost" };
+	struct peer_setup server = { .server = true,
+				     .certificate = "server.pem",
+				     .key = "server.key",
+				     .ca = "ca.pem",
 				     .require_certificate = true };
 	struct connection c;
 
@@ -367,7 +371,8 @@ static void raw_public_keys_in_both_roles(void **state)
 
 static void unauthenticated_where_the_profile_allows_it(void **state)
 {
-	const struct peer_setup server = { .server = true, .certificate = "rogue.pem",
+	const struct peer_setup server = { .server = true,
+					   .certificate = "rogue.pem",
 					   .key = "rogue.key" };
 	const struct peer_setup client = { 0 };
 	struct attr_builder options = rig_options(TLS_HANDOFF_CLIENT, "default");
@@ -406,8 +411,9 @@ static void alpn_is_chosen_by_our_preference(void **state)
 	as_server("options", peer_openssl, &setup, &c);
 	assert_string_equal(c.alpn, "");
 	connection_close(&c);
-	setup = (struct peer_setup){ .server = true, .certificate = "server.pem",
-				     .key = "server.key", .alpn = "h2" };
+	setup = (struct peer_setup){
+		.server = true, .certificate = "server.pem", .key = "server.key", .alpn = "h2"
+	};
 	as_client("options", "localhost", peer_openssl, &setup, &c);
 	assert_string_equal(c.alpn, "h2");
 	connection_close(&c);

@@ -15,14 +15,13 @@
 
 #include "test_rig.h"
 
-#define WARM_UP		100	/* connections before the first look */
-#define MAX_BYTES	1024	/* promised for each connection */
+#define WARM_UP	  100  /* connections before the first look */
+#define MAX_BYTES 1024 /* promised for each connection */
 
-static const char config[] =
-	"[profile server]\n"
-	"truststore = ca.pem\n"
-	"certificate = server.pem\n"
-	"private_key = server.key\n";
+static const char config[] = "[profile server]\n"
+			     "truststore = ca.pem\n"
+			     "certificate = server.pem\n"
+			     "private_key = server.key\n";
 
 static size_t count = 5000;
 

@@ -14,20 +14,20 @@ struct peer;
 
 struct peer_setup {
 	bool server;
-	const char *certificate, *key;	/* files, or NULL */
+	const char *certificate, *key; /* files, or NULL */
 	const char *second_certificate, *second_key;
-	const char *ca;			/* verify the other side against it, or NULL */
-	bool require_certificate;	/* server */
-	bool raw;			/* raw public keys; OpenSSL only */
-	const char *server_name;	/* client: SNI, or NULL */
-	int version;			/* 12 or 13 only, 0 both */
-	const char *ciphers;		/* OpenSSL: cipher string of 1.2 or suites of 1.3 (version set);
+	const char *ca;		  /* verify the other side against it, or NULL */
+	bool require_certificate; /* server */
+	bool raw;		  /* raw public keys; OpenSSL only */
+	const char *server_name;  /* client: SNI, or NULL */
+	int version;		  /* 12 or 13 only, 0 both */
+	const char *ciphers;	  /* OpenSSL: cipher string of 1.2 or suites of 1.3 (version set);
 					 * GnuTLS: appended to the priority string */
-	const char *signatures, *groups;	/* OpenSSL only, as its functions take them, or NULL */
-	const char *alpn;		/* one name, or NULL */
+	const char *signatures, *groups; /* OpenSSL only, as its functions take them, or NULL */
+	const char *alpn;		 /* one name, or NULL */
 	const char *psk_identity, *psk_hex;
 	unsigned int max_fragment;	/* client: 512, 1024, 2048, 4096 or 0; OpenSSL only */
-	unsigned int record_size_limit;	/* GnuTLS only, 0 none */
+	unsigned int record_size_limit; /* GnuTLS only, 0 none */
 };
 
 struct peer *peer_openssl(const struct peer_setup *setup);

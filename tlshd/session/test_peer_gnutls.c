@@ -88,8 +88,8 @@ static int read_data(struct peer *peer, void *data, size_t max)
 
 static void key_update(struct peer *peer, bool request)
 {
-	assert_int_equal(gnutls_session_key_update(gnutls_of(peer)->tls,
-						   request ? GNUTLS_KU_PEER : 0), 0);
+	assert_int_equal(
+		gnutls_session_key_update(gnutls_of(peer)->tls, request ? GNUTLS_KU_PEER : 0), 0);
 }
 
 static void renegotiate(struct peer *peer)
@@ -116,8 +116,8 @@ static void set_priority(struct gnutls_peer *p, const struct peer_setup *setup)
 
 	snprintf(text, sizeof(text), "NORMAL:-VERS-ALL%s%s%s%s",
 		 setup->version != 12 ? ":+VERS-TLS1.3" : "",
-		 setup->version != 13 ? ":+VERS-TLS1.2" : "",
-		 setup->ciphers ? ":-CIPHER-ALL:" : "", setup->ciphers ? setup->ciphers : "");
+		 setup->version != 13 ? ":+VERS-TLS1.2" : "", setup->ciphers ? ":-CIPHER-ALL:" : "",
+		 setup->ciphers ? setup->ciphers : "");
 	assert_int_equal(gnutls_priority_set_direct(p->tls, text, NULL), 0);
 }
 
@@ -125,18 +125,20 @@ static void set_credentials(struct gnutls_peer *p, const struct peer_setup *setu
 {
 	assert_int_equal(gnutls_certificate_allocate_credentials(&p->credentials), 0);
 	if (setup->certificate)
-		assert_int_equal(gnutls_certificate_set_x509_key_file(p->credentials,
-								      setup->certificate,
-								      setup->key,
-								      GNUTLS_X509_FMT_PEM), 0);
+		assert_int_equal(
+			gnutls_certificate_set_x509_key_file(p->credentials, setup->certificate,
+							     setup->key, GNUTLS_X509_FMT_PEM),
+			0);
 	if (setup->ca) {
 		assert_int_equal(gnutls_certificate_set_x509_trust_file(p->credentials, setup->ca,
-									GNUTLS_X509_FMT_PEM), 1);
-		gnutls_session_set_verify_cert(p->tls, setup->server ? NULL : setup->server_name, 0);
+									GNUTLS_X509_FMT_PEM),
+				 1);
+		gnutls_session_set_verify_cert(p->tls, setup->server ? NULL : setup->server_name,
+					       0);
 		if (setup->server)
 			gnutls_certificate_server_set_request(p->tls, setup->require_certificate ?
-							      GNUTLS_CERT_REQUIRE :
-							      GNUTLS_CERT_REQUEST);
+									      GNUTLS_CERT_REQUIRE :
+									      GNUTLS_CERT_REQUEST);
 	}
 	assert_int_equal(gnutls_credentials_set(p->tls, GNUTLS_CRD_CERTIFICATE, p->credentials), 0);
 }
@@ -158,15 +160,16 @@ struct peer *peer_gnutls(const struct peer_setup *setup)
 	set_credentials(p, setup);
 	if (setup->server_name && !setup->server)
 		assert_int_equal(gnutls_server_name_set(p->tls, GNUTLS_NAME_DNS, setup->server_name,
-							strlen(setup->server_name)), 0);
+							strlen(setup->server_name)),
+				 0);
 	if (setup->alpn) {
 		alpn = (gnutls_datum_t){ (void *)(uintptr_t)setup->alpn,
 					 (unsigned int)strlen(setup->alpn) };
-		assert_int_equal(gnutls_alpn_set_protocols(p->tls, &alpn, 1,
-							   GNUTLS_ALPN_MANDATORY), 0);
+		assert_int_equal(gnutls_alpn_set_protocols(p->tls, &alpn, 1, GNUTLS_ALPN_MANDATORY),
+				 0);
 	}
 	if (setup->record_size_limit)
-		assert_int_equal(gnutls_record_set_max_recv_size(p->tls,
-								 setup->record_size_limit), 0);
+		assert_int_equal(gnutls_record_set_max_recv_size(p->tls, setup->record_size_limit),
+				 0);
 	return &p->peer;
 }

@@ -23,7 +23,7 @@ struct peer_ops {
 
 struct peer {
 	const struct peer_ops *ops;
-	struct queue in, out;		/* wire bytes to and from it */
+	struct queue in, out; /* wire bytes to and from it */
 	bool failed;
 	int alert;
 };

@@ -103,7 +103,8 @@ static void openssl_key_update(struct peer *peer, bool request)
 	struct openssl_peer *p = openssl_of(peer);
 
 	assert_int_equal(SSL_key_update(p->ssl, request ? SSL_KEY_UPDATE_REQUESTED :
-							  SSL_KEY_UPDATE_NOT_REQUESTED), 1);
+							  SSL_KEY_UPDATE_NOT_REQUESTED),
+			 1);
 	assert_int_equal(SSL_do_handshake(p->ssl), 1);
 	drain(p);
 }
@@ -128,8 +129,8 @@ static void openssl_free(struct peer *peer)
 }
 
 static const struct peer_ops openssl_ops = {
-	openssl_handshake, openssl_write, openssl_read, openssl_key_update, openssl_renegotiate,
-	openssl_free,
+	openssl_handshake,  openssl_write,	 openssl_read,
+	openssl_key_update, openssl_renegotiate, openssl_free,
 };
 
 static int choose_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_length,
@@ -248,10 +249,10 @@ static void set_raw(SSL_CTX *ctx)
 
 static void set_max_fragment(SSL *ssl, unsigned int bytes)
 {
-	uint8_t code = bytes == 512 ? TLSEXT_max_fragment_length_512 :
+	uint8_t code = bytes == 512  ? TLSEXT_max_fragment_length_512 :
 		       bytes == 1024 ? TLSEXT_max_fragment_length_1024 :
 		       bytes == 2048 ? TLSEXT_max_fragment_length_2048 :
-		       TLSEXT_max_fragment_length_4096;
+				       TLSEXT_max_fragment_length_4096;
 
 	assert_int_equal(SSL_set_tlsext_max_fragment_length(ssl, code), 1);
 }

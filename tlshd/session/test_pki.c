@@ -20,7 +20,7 @@
 
 #include "test_pki.h"
 
-#define DAY	86400
+#define DAY 86400
 
 struct authority {
 	gnutls_x509_crt_t certificate;
@@ -31,32 +31,85 @@ struct wish {
 	const char *name, *common_name;
 	gnutls_pk_algorithm_t type;
 	unsigned int bits;
-	const char *names[6];		/* addresses by their form, "user@" as email */
+	const char *names[6]; /* addresses by their form, "user@" as email */
 	const char *purpose;
-	time_t from, until;		/* relative to now */
+	time_t from, until; /* relative to now */
 };
 
 static const struct wish wishes[] = {
-	{ "server", "server", GNUTLS_PK_ECDSA, GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1),
+	{ "server",
+	  "server",
+	  GNUTLS_PK_ECDSA,
+	  GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1),
 	  { "localhost", "server.test", "*.wild.test", "127.0.0.1", "::1" },
-	  GNUTLS_KP_TLS_WWW_SERVER, -DAY, DAY },
+	  GNUTLS_KP_TLS_WWW_SERVER,
+	  -DAY,
+	  DAY },
 	{ "rsa", "rsa", GNUTLS_PK_RSA, 2048, { "rsa.test" }, GNUTLS_KP_TLS_WWW_SERVER, -DAY, DAY },
-	{ "p384", "p384", GNUTLS_PK_ECDSA, GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP384R1),
-	  { "p384.test" }, GNUTLS_KP_TLS_WWW_SERVER, -DAY, DAY },
-	{ "client", "client", GNUTLS_PK_ECDSA, GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1),
-	  { "client.test", "user@client.test" }, GNUTLS_KP_TLS_WWW_CLIENT, -DAY, DAY },
-	{ "expired", "expired", GNUTLS_PK_ECDSA, GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1),
-	  { "localhost" }, NULL, -2 * DAY, -DAY },
-	{ "future", "future", GNUTLS_PK_ECDSA, GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1),
-	  { "localhost" }, NULL, DAY, 2 * DAY },
-	{ "revoked", "revoked", GNUTLS_PK_ECDSA, GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1),
-	  { "localhost" }, NULL, -DAY, DAY },
-	{ "common", "localhost", GNUTLS_PK_ECDSA, GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1),
-	  { NULL }, NULL, -DAY, DAY },
-	{ "purpose", "purpose", GNUTLS_PK_ECDSA, GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1),
-	  { "localhost" }, GNUTLS_KP_TLS_WWW_CLIENT, -DAY, DAY },
-	{ "rogue", "rogue", GNUTLS_PK_ECDSA, GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1),
-	  { "localhost" }, NULL, -DAY, DAY },
+	{ "p384",
+	  "p384",
+	  GNUTLS_PK_ECDSA,
+	  GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP384R1),
+	  { "p384.test" },
+	  GNUTLS_KP_TLS_WWW_SERVER,
+	  -DAY,
+	  DAY },
+	{ "client",
+	  "client",
+	  GNUTLS_PK_ECDSA,
+	  GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1),
+	  { "client.test", "user@client.test" },
+	  GNUTLS_KP_TLS_WWW_CLIENT,
+	  -DAY,
+	  DAY },
+	{ "expired",
+	  "expired",
+	  GNUTLS_PK_ECDSA,
+	  GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1),
+	  { "localhost" },
+	  NULL,
+	  -2 * DAY,
+	  -DAY },
+	{ "future",
+	  "future",
+	  GNUTLS_PK_ECDSA,
+	  GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1),
+	  { "localhost" },
+	  NULL,
+	  DAY,
+	  2 * DAY },
+	{ "revoked",
+	  "revoked",
+	  GNUTLS_PK_ECDSA,
+	  GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1),
+	  { "localhost" },
+	  NULL,
+	  -DAY,
+	  DAY },
+	{ "common",
+	  "localhost",
+	  GNUTLS_PK_ECDSA,
+	  GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1),
+	  { NULL },
+	  NULL,
+	  -DAY,
+	  DAY },
+	{ "purpose",
+	  "purpose",
+	  GNUTLS_PK_ECDSA,
+	  GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1),
+	  { "localhost" },
+	  GNUTLS_KP_TLS_WWW_CLIENT,
+	  -DAY,
+	  DAY },
+	{ "rogue",
+	  "rogue",
+	  GNUTLS_PK_ECDSA,
+	  GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1),
+	  { "localhost" },
+	  NULL,
+	  -DAY,
+	  DAY },
 };
 
 static uint8_t serial;
@@ -96,7 +149,8 @@ static gnutls_x509_crt_t make_certificate(const char *common_name, gnutls_x509_p
 	assert_int_equal(gnutls_x509_crt_set_expiration_time(certificate, now + until), 0);
 	assert_int_equal(gnutls_x509_crt_set_dn_by_oid(certificate, GNUTLS_OID_X520_COMMON_NAME, 0,
 						       common_name,
-						       (unsigned int)strlen(common_name)), 0);
+						       (unsigned int)strlen(common_name)),
+			 0);
 	assert_int_equal(gnutls_x509_crt_set_key(certificate, key), 0);
 	return certificate;
 }
@@ -117,7 +171,8 @@ static void write_key(const char *name, gnutls_x509_privkey_t key)
 	gnutls_pubkey_t pubkey;
 
 	assert_int_equal(gnutls_x509_privkey_export2_pkcs8(key, GNUTLS_X509_FMT_PEM, NULL,
-							   GNUTLS_PKCS_PLAIN, &pem), 0);
+							   GNUTLS_PKCS_PLAIN, &pem),
+			 0);
 	write_file(name, ".key", pem.data, pem.size);
 	gnutls_free(pem.data);
 
@@ -136,15 +191,16 @@ static struct authority make_authority(const char *name)
 {
 	struct authority authority;
 
-	authority.key = make_key(GNUTLS_PK_ECDSA,
-				 GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1));
+	authority.key = make_key(GNUTLS_PK_ECDSA, GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1));
 	authority.certificate = make_certificate(name, authority.key, -2 * DAY, 2 * DAY);
 	assert_int_equal(gnutls_x509_crt_set_basic_constraints(authority.certificate, 1, -1), 0);
 	assert_int_equal(gnutls_x509_crt_set_key_usage(authority.certificate,
 						       GNUTLS_KEY_KEY_CERT_SIGN |
-						       GNUTLS_KEY_CRL_SIGN), 0);
+							       GNUTLS_KEY_CRL_SIGN),
+			 0);
 	assert_int_equal(gnutls_x509_crt_sign2(authority.certificate, authority.certificate,
-					       authority.key, GNUTLS_DIG_SHA256, 0), 0);
+					       authority.key, GNUTLS_DIG_SHA256, 0),
+			 0);
 	write_certificate(name, authority.certificate);
 	return authority;
 }
@@ -163,9 +219,9 @@ static void add_name(gnutls_x509_crt_t certificate, const char *name)
 	} else if (strchr(name, '@')) {
 		type = GNUTLS_SAN_RFC822NAME;
 	}
-	assert_int_equal(gnutls_x509_crt_set_subject_alt_name(certificate, type, data,
-							      (unsigned int)length,
-							      GNUTLS_FSAN_APPEND), 0);
+	assert_int_equal(gnutls_x509_crt_set_subject_alt_name(
+				 certificate, type, data, (unsigned int)length, GNUTLS_FSAN_APPEND),
+			 0);
 }
 
 static void make_crl(const char *name, const struct authority *authority, time_t next, int revoked)
@@ -182,7 +238,8 @@ static void make_crl(const char *name, const struct authority *authority, time_t
 	assert_int_equal(gnutls_x509_crl_set_number(crl, &number, 1), 0);
 	assert_int_equal(gnutls_x509_crl_set_crt_serial(crl, &revoked_serial, 1, now - DAY), 0);
 	assert_int_equal(gnutls_x509_crl_sign2(crl, authority->certificate, authority->key,
-					       GNUTLS_DIG_SHA256, 0), 0);
+					       GNUTLS_DIG_SHA256, 0),
+			 0);
 	assert_int_equal(gnutls_x509_crl_export2(crl, GNUTLS_X509_FMT_PEM, &pem), 0);
 	write_file(name, ".pem", pem.data, pem.size);
 	gnutls_free(pem.data);
@@ -198,8 +255,8 @@ void pki_make(void)
 		const struct wish *wish = &wishes[i];
 		const struct authority *issuer = strcmp(wish->name, "rogue") ? &good : &rogue;
 		gnutls_x509_privkey_t key = make_key(wish->type, wish->bits);
-		gnutls_x509_crt_t certificate = make_certificate(wish->common_name, key,
-								 wish->from, wish->until);
+		gnutls_x509_crt_t certificate =
+			make_certificate(wish->common_name, key, wish->from, wish->until);
 
 		if (strcmp(wish->name, "revoked") == 0)
 			revoked = serial;
@@ -207,11 +264,14 @@ void pki_make(void)
 			add_name(certificate, wish->names[j]);
 		if (wish->purpose)
 			assert_int_equal(gnutls_x509_crt_set_key_purpose_oid(certificate,
-									     wish->purpose, 0), 0);
+									     wish->purpose, 0),
+					 0);
 		assert_int_equal(gnutls_x509_crt_set_key_usage(certificate,
-							       GNUTLS_KEY_DIGITAL_SIGNATURE), 0);
+							       GNUTLS_KEY_DIGITAL_SIGNATURE),
+				 0);
 		assert_int_equal(gnutls_x509_crt_sign2(certificate, issuer->certificate,
-						       issuer->key, GNUTLS_DIG_SHA256, 0), 0);
+						       issuer->key, GNUTLS_DIG_SHA256, 0),
+				 0);
 		write_certificate(wish->name, certificate);
 		write_key(wish->name, key);
 		gnutls_x509_crt_deinit(certificate);

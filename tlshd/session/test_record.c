@@ -14,13 +14,13 @@
 
 #include "test_record.h"
 
-#define TAG	16
+#define TAG 16
 
 struct cipher_view {
 	const EVP_CIPHER *evp;
 	const uint8_t *key;
 	uint8_t nonce[12];
-	size_t explicit_length;		/* bytes of nonce in the record */
+	size_t explicit_length; /* bytes of nonce in the record */
 };
 
 static void parts(const struct record_keys *keys, const EVP_CIPHER **evp, const uint8_t **key,
@@ -29,17 +29,17 @@ static void parts(const struct record_keys *keys, const EVP_CIPHER **evp, const 
 	const union keyinfo *info = &keys->info;
 
 	switch (info->info.cipher_type) {
-#define CASE(type, member, cipher)				\
-	case type:						\
-		*evp = cipher;					\
-		*key = info->member.key;			\
-		*salt = info->member.salt;			\
-		*iv = info->member.iv;				\
-		*sequence = info->member.rec_seq;		\
+#define CASE(type, member, cipher)                \
+	case type:                                \
+		*evp = cipher;                    \
+		*key = info->member.key;          \
+		*salt = info->member.salt;        \
+		*iv = info->member.iv;            \
+		*sequence = info->member.rec_seq; \
 		break
-	CASE(TLS_CIPHER_AES_GCM_128, aes_gcm_128, EVP_aes_128_gcm());
-	CASE(TLS_CIPHER_AES_GCM_256, aes_gcm_256, EVP_aes_256_gcm());
-	CASE(TLS_CIPHER_AES_CCM_128, aes_ccm_128, EVP_aes_128_ccm());
+		CASE(TLS_CIPHER_AES_GCM_128, aes_gcm_128, EVP_aes_128_gcm());
+		CASE(TLS_CIPHER_AES_GCM_256, aes_gcm_256, EVP_aes_256_gcm());
+		CASE(TLS_CIPHER_AES_CCM_128, aes_ccm_128, EVP_aes_128_ccm());
 	case TLS_CIPHER_CHACHA20_POLY1305:
 		*evp = EVP_chacha20_poly1305();
 		*key = info->chacha20_poly1305.key;
@@ -153,8 +153,7 @@ size_t record_seal(struct record_keys *keys, uint8_t type, const void *data, siz
 	memcpy(ret + 5, v.nonce + 4, v.explicit_length);
 	aad_length = additional_data(keys, ret, plain_length, aad);
 	assert_true(crypt(&v, true, aad, aad_length, plain, plain_length,
-			  ret + 5 + v.explicit_length,
-			  ret + 5 + v.explicit_length + plain_length));
+			  ret + 5 + v.explicit_length, ret + 5 + v.explicit_length + plain_length));
 	keys->sequence++;
 	return 5 + body;
 }

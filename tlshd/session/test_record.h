@@ -11,7 +11,7 @@
 
 #include "keyinfo.h"
 
-#define RECORD_MAX	(5 + 8 + 16384 + 1 + 16)
+#define RECORD_MAX (5 + 8 + 16384 + 1 + 16)
 
 /* One direction: its crypto_info; the sequence number in it moves on with every record. */
 struct record_keys {

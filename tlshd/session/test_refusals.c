@@ -18,43 +18,42 @@
 #include "test_pki.h"
 #include "test_rig.h"
 
-static const char config[] =
-	"[profile client]\n"
-	"truststore = ca.pem\n"
-	"crl = crl.pem\n"
-	"certificate = client.pem\n"
-	"private_key = client.key\n"
-	"[profile stale]\n"
-	"truststore = ca.pem\n"
-	"crl = stale-crl.pem\n"
-	"[profile server]\n"
-	"truststore = ca.pem\n"
-	"crl = crl.pem\n"
-	"certificate = server.pem\n"
-	"private_key = server.key\n"
-	"client_cert = require\n"
-	"alpn = h2\n"
-	"[profile request]\n"
-	"truststore = ca.pem\n"
-	"certificate = server.pem\n"
-	"private_key = server.key\n"
-	"client_cert = request\n"
-	"resume = no\n"
-	"[profile strict]\n"
-	"truststore = ca.pem\n"
-	"certificate = server.pem\n"
-	"private_key = server.key\n"
-	"min_version = 1.3\n"
-	"ciphers = AES-128-GCM\n"
-	"[profile psk]\n"
-	"psk = alice:psk\n"
-	"[profile raw]\n"
-	"truststore = client.pub\n"
-	"private_key = server.key\n"
-	"client_cert = require\n"
-	"[profile keyless]\n"
-	"truststore = ca.pem\n"
-	"certificate = p384.pem\n";
+static const char config[] = "[profile client]\n"
+			     "truststore = ca.pem\n"
+			     "crl = crl.pem\n"
+			     "certificate = client.pem\n"
+			     "private_key = client.key\n"
+			     "[profile stale]\n"
+			     "truststore = ca.pem\n"
+			     "crl = stale-crl.pem\n"
+			     "[profile server]\n"
+			     "truststore = ca.pem\n"
+			     "crl = crl.pem\n"
+			     "certificate = server.pem\n"
+			     "private_key = server.key\n"
+			     "client_cert = require\n"
+			     "alpn = h2\n"
+			     "[profile request]\n"
+			     "truststore = ca.pem\n"
+			     "certificate = server.pem\n"
+			     "private_key = server.key\n"
+			     "client_cert = request\n"
+			     "resume = no\n"
+			     "[profile strict]\n"
+			     "truststore = ca.pem\n"
+			     "certificate = server.pem\n"
+			     "private_key = server.key\n"
+			     "min_version = 1.3\n"
+			     "ciphers = AES-128-GCM\n"
+			     "[profile psk]\n"
+			     "psk = alice:psk\n"
+			     "[profile raw]\n"
+			     "truststore = client.pub\n"
+			     "private_key = server.key\n"
+			     "client_cert = require\n"
+			     "[profile keyless]\n"
+			     "truststore = ca.pem\n"
+			     "certificate = p384.pem\n";
 
 static struct rig rig;
 
@@ -75,7 +74,7 @@ static int tear_down(void **state)
 struct refusal {
 	uint32_t status, verify;
 	int alert;
-	const char *words;		/* a part of them */
+	const char *words; /* a part of them */
 };
 
 static void check(struct connection *c, const struct refusal *expected)
@@ -99,8 +98,9 @@ static void server_is_refused(const char *profile, const char *name, const char 
 {
 	struct attr_builder options = rig_options(TLS_HANDOFF_CLIENT, profile);
 	char pem[32], key[32];
-	const struct peer_setup server = { .server = true, .certificate = pem, .key = key,
-					   .version = version };
+	const struct peer_setup server = {
+		.server = true, .certificate = pem, .key = key, .version = version
+	};
 	struct connection c;
 
 	snprintf(pem, sizeof(pem), "%s.pem", certificate);
@@ -116,25 +116,45 @@ static void bad_server_certificates_are_refused(void **state)
 		const char *profile, *name, *certificate;
 		struct refusal refusal;
 	} cases[] = {
-		{ "client", "other.test", "server",
+		{ "client",
+		  "other.test",
+		  "server",
 		  { EKEYREJECTED, TLS_HANDOFF_VERIFY_NAME, 42, "other.test" } },
-		{ "client", "127.0.0.2", "server",
+		{ "client",
+		  "127.0.0.2",
+		  "server",
 		  { EKEYREJECTED, TLS_HANDOFF_VERIFY_NAME, 42, "another name" } },
-		{ "client", "a.b.wild.test", "server",
+		{ "client",
+		  "a.b.wild.test",
+		  "server",
 		  { EKEYREJECTED, TLS_HANDOFF_VERIFY_NAME, 42, "another name" } },
-		{ "client", "localhost", "common",
+		{ "client",
+		  "localhost",
+		  "common",
 		  { EKEYREJECTED, TLS_HANDOFF_VERIFY_NAME, 42, "another name" } },
-		{ "client", "localhost", "expired",
+		{ "client",
+		  "localhost",
+		  "expired",
 		  { EKEYREJECTED, TLS_HANDOFF_VERIFY_EXPIRED, 45, "expired" } },
-		{ "client", "localhost", "future",
+		{ "client",
+		  "localhost",
+		  "future",
 		  { EKEYREJECTED, TLS_HANDOFF_VERIFY_NOT_YET_VALID, 42, "not yet valid" } },
-		{ "client", "localhost", "revoked",
+		{ "client",
+		  "localhost",
+		  "revoked",
 		  { EKEYREJECTED, TLS_HANDOFF_VERIFY_REVOKED, 44, "revoked" } },
-		{ "client", "localhost", "rogue",
+		{ "client",
+		  "localhost",
+		  "rogue",
 		  { EKEYREJECTED, TLS_HANDOFF_VERIFY_UNTRUSTED, 48, "not trusted" } },
-		{ "client", "localhost", "purpose",
+		{ "client",
+		  "localhost",
+		  "purpose",
 		  { EKEYREJECTED, TLS_HANDOFF_VERIFY_PURPOSE, 43, "not meant" } },
-		{ "stale", "localhost", "server",
+		{ "stale",
+		  "localhost",
+		  "server",
 		  { EKEYREJECTED, TLS_HANDOFF_VERIFY_CRL_STALE, 46, "out of date" } },
 	};
 
@@ -184,8 +204,10 @@ static void bad_client_certificates_are_refused(void **state)
 
 static void a_missing_client_certificate_is_refused(void **state)
 {
-	const struct refusal missing13 = { EKEYREJECTED, TLS_HANDOFF_VERIFY_MISSING, 116, "required" };
-	const struct refusal missing12 = { EKEYREJECTED, TLS_HANDOFF_VERIFY_MISSING, 40, "required" };
+	const struct refusal missing13 = { EKEYREJECTED, TLS_HANDOFF_VERIFY_MISSING, 116,
+					   "required" };
+	const struct refusal missing12 = { EKEYREJECTED, TLS_HANDOFF_VERIFY_MISSING, 40,
+					   "required" };
 
 	client_is_refused("server", NULL, 13, &missing13);
 	client_is_refused("server", NULL, 12, &missing12);
@@ -215,7 +237,8 @@ static void a_peer_without_a_pre_shared_key_is_refused(void **state)
 {
 	const struct refusal missing = { EKEYREJECTED, TLS_HANDOFF_VERIFY_MISSING, 40,
 					 "does not use a pre-shared key" };
-	const struct peer_setup server = { .server = true, .certificate = "server.pem",
+	const struct peer_setup server = { .server = true,
+					   .certificate = "server.pem",
 					   .key = "server.key" };
 	const struct peer_setup client = { 0 };
 	struct attr_builder options = rig_options(TLS_HANDOFF_SERVER, "psk");
@@ -237,7 +260,8 @@ static void an_unknown_raw_key_is_refused(void **state)
 	const struct refusal unknown = { EKEYREJECTED, TLS_HANDOFF_VERIFY_UNTRUSTED, 46,
 					 "not in the truststore" };
 	struct attr_builder options = rig_options(TLS_HANDOFF_SERVER, "raw");
-	const struct peer_setup client = { .raw = true, .certificate = "rogue.pem",
+	const struct peer_setup client = { .raw = true,
+					   .certificate = "rogue.pem",
 					   .key = "rogue.key" };
 	struct connection c;
 
@@ -253,12 +277,11 @@ static void nothing_in_common_is_a_protocol_error(void **state)
 		struct peer_setup setup;
 		struct refusal refusal;
 	} cases[] = {
-		{ "strict", { .version = 12 },
-		  { EPROTO, 0, 70, "version" } },
-		{ "strict", { .version = 13, .ciphers = "TLS_AES_256_GCM_SHA384" },
+		{ "strict", { .version = 12 }, { EPROTO, 0, 70, "version" } },
+		{ "strict",
+		  { .version = 13, .ciphers = "TLS_AES_256_GCM_SHA384" },
 		  { EPROTO, 0, 40, "cipher" } },
-		{ "server", { .alpn = "http/1.1" },
-		  { EPROTO, 0, 120, "ALPN" } },
+		{ "server", { .alpn = "http/1.1" }, { EPROTO, 0, 120, "ALPN" } },
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -411,34 +434,41 @@ static void options_only_narrow_the_profile(void **state)
 		void (*set)(struct attr_builder *options);
 		struct refusal refusal;
 	} cases[] = {
-		{ TLS_HANDOFF_CLIENT, "strict", set_min_version,
+		{ TLS_HANDOFF_CLIENT,
+		  "strict",
+		  set_min_version,
 		  { EACCES, 0, -1, "TLS_HANDOFF_MIN_VERSION" } },
-		{ TLS_HANDOFF_CLIENT, "strict", set_max_version,
+		{ TLS_HANDOFF_CLIENT,
+		  "strict",
+		  set_max_version,
 		  { EACCES, 0, -1, "TLS_HANDOFF_MAX_VERSION" } },
-		{ TLS_HANDOFF_CLIENT, "strict", set_cipher,
-		  { EACCES, 0, -1, "AES-256-GCM" } },
-		{ TLS_HANDOFF_CLIENT, "client", set_unknown_cipher,
+		{ TLS_HANDOFF_CLIENT, "strict", set_cipher, { EACCES, 0, -1, "AES-256-GCM" } },
+		{ TLS_HANDOFF_CLIENT,
+		  "client",
+		  set_unknown_cipher,
 		  { EACCES, 0, -1, "TLS_HANDOFF_CIPHERS" } },
-		{ TLS_HANDOFF_CLIENT, "client", set_unauth,
-		  { EACCES, 0, -1, "TLS_HANDOFF_AUTH" } },
-		{ TLS_HANDOFF_SERVER, "server", set_cert_none,
+		{ TLS_HANDOFF_CLIENT, "client", set_unauth, { EACCES, 0, -1, "TLS_HANDOFF_AUTH" } },
+		{ TLS_HANDOFF_SERVER,
+		  "server",
+		  set_cert_none,
 		  { EACCES, 0, -1, "client_cert = require" } },
-		{ TLS_HANDOFF_SERVER, "request", set_cert_none,
+		{ TLS_HANDOFF_SERVER,
+		  "request",
+		  set_cert_none,
 		  { EACCES, 0, -1, "client_cert = request" } },
-		{ TLS_HANDOFF_SERVER, "request", set_resume,
+		{ TLS_HANDOFF_SERVER,
+		  "request",
+		  set_resume,
 		  { EACCES, 0, -1, "TLS_HANDOFF_RESUME" } },
-		{ TLS_HANDOFF_SERVER, "server", set_alpn,
-		  { EACCES, 0, -1, "http/1.1" } },
-		{ TLS_HANDOFF_CLIENT, "client", set_long_alpn,
-		  { EOPNOTSUPP, 0, -1, "31 bytes" } },
-		{ TLS_HANDOFF_CLIENT, "psk", set_psk_unknown,
-		  { EACCES, 0, -1, "bob" } },
-		{ TLS_HANDOFF_CLIENT, "psk", set_psk_cipher,
-		  { EACCES, 0, -1, "SHA-256" } },
-		{ TLS_HANDOFF_CLIENT, "psk", set_psk_version,
+		{ TLS_HANDOFF_SERVER, "server", set_alpn, { EACCES, 0, -1, "http/1.1" } },
+		{ TLS_HANDOFF_CLIENT, "client", set_long_alpn, { EOPNOTSUPP, 0, -1, "31 bytes" } },
+		{ TLS_HANDOFF_CLIENT, "psk", set_psk_unknown, { EACCES, 0, -1, "bob" } },
+		{ TLS_HANDOFF_CLIENT, "psk", set_psk_cipher, { EACCES, 0, -1, "SHA-256" } },
+		{ TLS_HANDOFF_CLIENT,
+		  "psk",
+		  set_psk_version,
 		  { EACCES, 0, -1, "TLS_HANDOFF_MAX_VERSION" } },
-		{ TLS_HANDOFF_SERVER, "nowhere", set_nothing,
-		  { ENOENT, 0, -1, "nowhere" } },
+		{ TLS_HANDOFF_SERVER, "nowhere", set_nothing, { ENOENT, 0, -1, "nowhere" } },
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
@@ -473,8 +503,8 @@ static void garbage_instead_of_a_hello_is_a_protocol_error(void **state)
 	for (uint32_t role = TLS_HANDOFF_CLIENT; role <= TLS_HANDOFF_SERVER; role++) {
 		for (size_t i = 0; i < sizeof(garbage) / sizeof(garbage[0]); i++) {
 			bool client = role == TLS_HANDOFF_CLIENT;
-			struct attr_builder options = rig_options(role, client ? "client" :
-									       "request");
+			struct attr_builder options =
+				rig_options(role, client ? "client" : "request");
 			uint8_t stream[20000];
 			size_t at = 0, part;
 
@@ -523,8 +553,8 @@ static void a_peer_may_vanish_at_each_step(void **state)
 		steps = 0;
 		do {
 			bool client = role == TLS_HANDOFF_CLIENT;
-			struct attr_builder options = rig_options(role, client ? "client" :
-									       "request");
+			struct attr_builder options =
+				rig_options(role, client ? "client" : "request");
 
 			setup.server = client;
 			setup.certificate = client ? "server.pem" : "client.pem";
@@ -542,8 +572,9 @@ static void a_peer_may_vanish_at_each_step(void **state)
 /* A changed bit anywhere in what the peer sends never gives a connection that works. */
 static void a_changed_byte_at_each_place_is_noticed(void **state)
 {
-	const struct peer_setup server = { .server = true, .certificate = "server.pem",
-					   .key = "server.key", .version = 13 };
+	const struct peer_setup server = {
+		.server = true, .certificate = "server.pem", .key = "server.key", .version = 13
+	};
 	struct connection c;
 	size_t at = 0, seen, unnoticed = 0;
 
@@ -562,7 +593,8 @@ static void a_changed_byte_at_each_place_is_noticed(void **state)
 				assert_true(rig_step(&rig));
 				continue;
 			}
-			n = peer_take(c.peer, bytes, c.want < sizeof(bytes) ? c.want : sizeof(bytes));
+			n = peer_take(c.peer, bytes,
+				      c.want < sizeof(bytes) ? c.want : sizeof(bytes));
 			if (n == 0) {
 				/* a longer record was announced: nothing will fill it */
 				break;

@@ -23,8 +23,8 @@
 #include "test_pki.h"
 #include "test_rig.h"
 
-#define NOBODY		65534
-#define DEADLINE	60000	/* ms for one message */
+#define NOBODY	 65534
+#define DEADLINE 60000 /* ms for one message */
 
 static char folder[64];
 
@@ -105,7 +105,7 @@ void rig_start(struct rig *rig, const char *config)
 	close(log);
 	rig->fd = agent[0];
 	rig_send(rig, CHANNEL_HELLO, 0, &version, sizeof(version));
-	assert_true(rig_step(rig));	/* its HELLO */
+	assert_true(rig_step(rig)); /* its HELLO */
 }
 
 void rig_expect_killed(pid_t *pid)
@@ -276,8 +276,9 @@ static void take_message(struct connection *c, const struct rig_message *m)
 	if (m->length >= sizeof(number))
 		memcpy(&number, m->payload, sizeof(number));
 	number = le32toh(number);
-	assert_true(channel_permitted(CHANNEL_TO_AGENT, c->done ? CHANNEL_STATE_ESTABLISHED :
-				      CHANNEL_STATE_HANDSHAKE, m->type));
+	assert_true(channel_permitted(CHANNEL_TO_AGENT,
+				      c->done ? CHANNEL_STATE_ESTABLISHED : CHANNEL_STATE_HANDSHAKE,
+				      m->type));
 	switch (m->type) {
 	case CHANNEL_READ:
 		assert_int_equal(m->length, sizeof(number));
@@ -342,7 +343,7 @@ bool rig_step(struct rig *rig)
 		take_message(rig->connections[i], &message);
 		return true;
 	}
-	return true;	/* crossed our CLOSE */
+	return true; /* crossed our CLOSE */
 }
 
 struct attr_builder rig_options(uint32_t role, const char *profile)
@@ -461,7 +462,8 @@ static bool next_is_data(struct connection *c)
 	size_t length = peer_peek(c->peer, wire, sizeof(wire));
 
 	assert_true(length >= 5);
-	assert_true(record_open(&copy, wire, 5 + ((size_t)wire[3] << 8 | wire[4]), &type, plain) >= 0);
+	assert_true(record_open(&copy, wire, 5 + ((size_t)wire[3] << 8 | wire[4]), &type, plain) >=
+		    0);
 	return type == 23;
 }
 

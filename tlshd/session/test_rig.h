@@ -17,14 +17,14 @@
 #include "test_record.h"
 #include "../../uapi/linux/tls_handoff.h"
 
-#define RIG_MAX_CONNECTIONS	64
+#define RIG_MAX_CONNECTIONS 64
 
 struct rig {
 	pid_t session, keys;
-	int fd;				/* the agent's end of the channel */
+	int fd; /* the agent's end of the channel */
 	uint64_t last_id;
 	struct connection *connections[RIG_MAX_CONNECTIONS];
-	char log[64];			/* file with both programs' lines */
+	char log[64]; /* file with both programs' lines */
 };
 
 /* A message to the agent, kept until it is looked at */
@@ -37,16 +37,16 @@ struct rig_message {
 struct connection {
 	struct rig *rig;
 	uint64_t id;
-	struct peer *peer;		/* or NULL: the test plays it */
-	size_t want;			/* bytes that READ asked for and did not get */
+	struct peer *peer; /* or NULL: the test plays it */
+	size_t want;	   /* bytes that READ asked for and did not get */
 	bool peer_ready;
 	bool have_tx, have_rx, done, failed;
 	uint16_t max_payload;
-	struct record_keys tx, rx;	/* as the kernel holds them */
+	struct record_keys tx, rx; /* as the kernel holds them */
 
 	/* DONE and FAIL */
 	uint32_t status, verify, auth;
-	int alert_sent, alert_received;	/* -1 none */
+	int alert_sent, alert_received; /* -1 none */
 	uint16_t version, cipher;
 	uint64_t limit_records;
 	bool truncation_eof;
@@ -57,10 +57,10 @@ struct connection {
 	size_t certificate_length;
 
 	/* after DONE */
-	unsigned int continues;		/* CONTINUE messages seen */
+	unsigned int continues; /* CONTINUE messages seen */
 	uint32_t last_continue;
 	unsigned int tx_updates, rx_updates;
-	int alert_record;		/* description of the last alert RECORD, or -1 */
+	int alert_record; /* description of the last alert RECORD, or -1 */
 	int alert_level;
 };
 

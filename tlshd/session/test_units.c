@@ -23,15 +23,15 @@
 static const struct {
 	uint8_t secret[32], key[16], iv[12];
 } vectors[] = {
-	{ { 0xa1, 0x1a, 0xf9, 0xf0, 0x55, 0x31, 0xf8, 0x56, 0xad, 0x47, 0x11, 0x6b, 0x45, 0xa9,
-	    0x50, 0x32, 0x82, 0x04, 0xb4, 0xf4, 0x4b, 0xfb, 0x6b, 0x3a, 0x4b, 0x4f, 0x1f, 0x3f,
-	    0xcb, 0x63, 0x16, 0x43 },
+	{ { 0xa1, 0x1a, 0xf9, 0xf0, 0x55, 0x31, 0xf8, 0x56, 0xad, 0x47, 0x11,
+	    0x6b, 0x45, 0xa9, 0x50, 0x32, 0x82, 0x04, 0xb4, 0xf4, 0x4b, 0xfb,
+	    0x6b, 0x3a, 0x4b, 0x4f, 0x1f, 0x3f, 0xcb, 0x63, 0x16, 0x43 },
 	  { 0x9f, 0x02, 0x28, 0x3b, 0x6c, 0x9c, 0x07, 0xef, 0xc2, 0x6b, 0xb9, 0xf2, 0xac, 0x92,
 	    0xe3, 0x56 },
 	  { 0xcf, 0x78, 0x2b, 0x88, 0xdd, 0x83, 0x54, 0x9a, 0xad, 0xf1, 0xe9, 0x84 } },
-	{ { 0x9e, 0x40, 0x64, 0x6c, 0xe7, 0x9a, 0x7f, 0x9d, 0xc0, 0x5a, 0xf8, 0x88, 0x9b, 0xce,
-	    0x65, 0x52, 0x87, 0x5a, 0xfa, 0x0b, 0x06, 0xdf, 0x00, 0x87, 0xf7, 0x92, 0xeb, 0xb7,
-	    0xc1, 0x75, 0x04, 0xa5 },
+	{ { 0x9e, 0x40, 0x64, 0x6c, 0xe7, 0x9a, 0x7f, 0x9d, 0xc0, 0x5a, 0xf8,
+	    0x88, 0x9b, 0xce, 0x65, 0x52, 0x87, 0x5a, 0xfa, 0x0b, 0x06, 0xdf,
+	    0x00, 0x87, 0xf7, 0x92, 0xeb, 0xb7, 0xc1, 0x75, 0x04, 0xa5 },
 	  { 0x17, 0x42, 0x2d, 0xda, 0x59, 0x6e, 0xd5, 0xd9, 0xac, 0xd8, 0x90, 0xe3, 0xc6, 0x3f,
 	    0x50, 0x51 },
 	  { 0x5b, 0x78, 0x92, 0x3d, 0xee, 0x08, 0x57, 0x90, 0x33, 0xe5, 0x23, 0xd9 } },
@@ -42,8 +42,8 @@ static void record_keys_follow_from_traffic_secrets(void **state)
 	uint8_t key[SECRETS_MAX_KEY], iv[SECRETS_IV];
 
 	for (size_t i = 0; i < sizeof(vectors) / sizeof(vectors[0]); i++) {
-		assert_int_equal(secrets_record_key(TLS_CIPHER_AES_GCM_128, vectors[i].secret,
-						    key, iv), 0);
+		assert_int_equal(
+			secrets_record_key(TLS_CIPHER_AES_GCM_128, vectors[i].secret, key, iv), 0);
 		assert_memory_equal(key, vectors[i].key, 16);
 		assert_memory_equal(iv, vectors[i].iv, 12);
 	}
@@ -77,7 +77,8 @@ static void crypto_info_has_salt_iv_and_sequence_in_their_places(void **state)
 	size_t length;
 
 	assert_int_equal(keyinfo_build(TLS_1_3_VERSION, TLS_CIPHER_AES_GCM_256, key, iv, 12, 0x102,
-				       &info, &length), 0);
+				       &info, &length),
+			 0);
 	assert_int_equal(length, sizeof(info.aes_gcm_256));
 	assert_memory_equal(info.aes_gcm_256.key, key, 32);
 	assert_memory_equal(info.aes_gcm_256.salt, "SALT", 4);
@@ -85,7 +86,8 @@ static void crypto_info_has_salt_iv_and_sequence_in_their_places(void **state)
 	assert_memory_equal(info.aes_gcm_256.rec_seq, sequence, 8);
 
 	assert_int_equal(keyinfo_build(TLS_1_2_VERSION, TLS_CIPHER_AES_CCM_128, key, iv, 4, 0x102,
-				       &info, &length), 0);
+				       &info, &length),
+			 0);
 	assert_int_equal(length, sizeof(info.aes_ccm_128));
 	assert_memory_equal(info.aes_ccm_128.salt, "SALT", 4);
 	assert_memory_equal(info.aes_ccm_128.iv, sequence, 8);
@@ -93,7 +95,8 @@ static void crypto_info_has_salt_iv_and_sequence_in_their_places(void **state)
 
 	for (uint16_t version = TLS_1_2_VERSION; version <= TLS_1_3_VERSION; version++) {
 		assert_int_equal(keyinfo_build(version, TLS_CIPHER_CHACHA20_POLY1305, key, iv, 12,
-					       0x102, &info, &length), 0);
+					       0x102, &info, &length),
+				 0);
 		assert_int_equal(length, sizeof(info.chacha20_poly1305));
 		assert_memory_equal(info.chacha20_poly1305.iv, iv, 12);
 		assert_memory_equal(info.chacha20_poly1305.rec_seq, sequence, 8);
@@ -108,13 +111,17 @@ static void crypto_info_that_the_kernel_does_not_have_is_refused(void **state)
 	size_t length;
 
 	assert_int_equal(keyinfo_build(TLS_1_3_VERSION, TLS_CIPHER_AES_GCM_128, key, iv, 4, 0,
-				       &info, &length), -EINVAL);
+				       &info, &length),
+			 -EINVAL);
 	assert_int_equal(keyinfo_build(TLS_1_2_VERSION, TLS_CIPHER_AES_GCM_128, key, iv, 12, 0,
-				       &info, &length), -EINVAL);
-	assert_int_equal(keyinfo_build(TLS_1_3_VERSION, TLS_CIPHER_SM4_GCM, key, iv, 12, 0,
-				       &info, &length), -EINVAL);
-	assert_int_equal(keyinfo_build(0x0302, TLS_CIPHER_AES_GCM_128, key, iv, 12, 0,
-				       &info, &length), -EINVAL);
+				       &info, &length),
+			 -EINVAL);
+	assert_int_equal(keyinfo_build(TLS_1_3_VERSION, TLS_CIPHER_SM4_GCM, key, iv, 12, 0, &info,
+				       &length),
+			 -EINVAL);
+	assert_int_equal(keyinfo_build(0x0302, TLS_CIPHER_AES_GCM_128, key, iv, 12, 0, &info,
+				       &length),
+			 -EINVAL);
 }
 
 static void host_names_match_as_rfc_9525_says(void **state)
@@ -165,11 +172,10 @@ static void identities_are_escaped_and_cut(void **state)
 static void limits_of_the_peer_are_read_from_its_hello(void **state)
 {
 	/* version, random, no session id, one cipher, no compression, extensions */
-	static uint8_t client[] = {
-		3, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-		0, 0, 0, 0, 0, 0, 0, 0, 2, 0x13, 0x01, 1, 0,
-		0, 18, 0, 28, 0, 2, 0x04, 0x01, 0, 1, 0, 1, 2, 0, 43, 0, 3, 2, 3, 4
-	};
+	static uint8_t client[] = { 3,	  3, 0, 0, 0, 0,    0,	  0,  0, 0, 0,	0, 0,  0, 0, 0,
+				    0,	  0, 0, 0, 0, 0,    0,	  0,  0, 0, 0,	0, 0,  0, 0, 0,
+				    0,	  0, 0, 0, 2, 0x13, 0x01, 1,  0, 0, 18, 0, 28, 0, 2, 0x04,
+				    0x01, 0, 1, 0, 1, 2,    0,	  43, 0, 3, 2,	3, 4 };
 	static uint8_t encrypted_extensions[] = { 0, 6, 0, 28, 0, 2, 0x40, 0x01 };
 	gnutls_datum_t message = { client, sizeof(client) };
 	struct hello hello;

@@ -13,10 +13,10 @@
 #include "handshake.h"
 #include "transport.h"
 
-#define HEADER_SIZE	5	/* bytes of a record's header */
-#define ALERT_SIZE	2	/* bytes of an alert */
-#define RECORD_ALERT	21
-#define RECORD_DATA	23
+#define HEADER_SIZE  5 /* bytes of a record's header */
+#define ALERT_SIZE   2 /* bytes of an alert */
+#define RECORD_ALERT 21
+#define RECORD_DATA  23
 
 static size_t min_size(size_t a, size_t b)
 {
@@ -59,8 +59,7 @@ static ssize_t transport_pull(gnutls_transport_ptr_t arg, void *buffer, size_t s
 	handshake->read_want = size;
 	handshake->read_got = 0;
 	while (handshake->read_got < size) {
-		if (handshake->closed ||
-		    (handshake->read_credit == 0 && ask(handshake) < 0))
+		if (handshake->closed || (handshake->read_credit == 0 && ask(handshake) < 0))
 			return give_up(handshake);
 		coroutine_yield();
 	}

@@ -14,22 +14,22 @@
 #include "file.h"
 #include "trust.h"
 
-#define PEM_CERTIFICATE	"-----BEGIN CERTIFICATE-----"
+#define PEM_CERTIFICATE "-----BEGIN CERTIFICATE-----"
 #define PEM_PUBLIC_KEY	"-----BEGIN PUBLIC KEY-----"
-#define MAX_CHAIN	16	/* certificates of a peer */
+#define MAX_CHAIN	16 /* certificates of a peer */
 
 /* At least 112 bits: no RSA below 2048 bits, no SHA-1 */
-#define VERIFY_FLAGS	GNUTLS_PROFILE_TO_VFLAGS(GNUTLS_PROFILE_MEDIUM)
+#define VERIFY_FLAGS GNUTLS_PROFILE_TO_VFLAGS(GNUTLS_PROFILE_MEDIUM)
 
 struct trust {
 	unsigned int references;
-	char *truststore;		/* NULL: the system's */
-	char *crl;			/* NULL: none */
+	char *truststore; /* NULL: the system's */
+	char *crl;	  /* NULL: none */
 	gnutls_x509_trust_list_t list;
-	gnutls_datum_t file;		/* of the truststore, to announce it */
-	gnutls_x509_crl_t *crls;	/* owned by the list */
+	gnutls_datum_t file;	 /* of the truststore, to announce it */
+	gnutls_x509_crl_t *crls; /* owned by the list */
 	unsigned int crl_count;
-	gnutls_datum_t *public_keys;	/* SPKI, DER */
+	gnutls_datum_t *public_keys; /* SPKI, DER */
 	size_t public_key_count;
 };
 
@@ -102,7 +102,8 @@ static int load_truststore(struct trust *trust, char **ret_mistake)
 		block += strlen(PEM_PUBLIC_KEY);
 	}
 	if (certificates == 0 && trust->public_key_count == 0) {
-		say(ret_mistake, trust->truststore, "neither a certificate nor a public key in PEM");
+		say(ret_mistake, trust->truststore,
+		    "neither a certificate nor a public key in PEM");
 		return -EINVAL;
 	}
 	return 0;
@@ -222,7 +223,8 @@ static bool crl_is_stale(gnutls_x509_crl_t crl, time_t now)
 	return next == (time_t)-1 || next < now || this == (time_t)-1 || this > now;
 }
 
-static bool any_crl_is_stale(const struct trust *trust, gnutls_x509_crt_t *chain, unsigned int count)
+static bool any_crl_is_stale(const struct trust *trust, gnutls_x509_crt_t *chain,
+			     unsigned int count)
 {
 	time_t now = time(NULL);
 
@@ -255,7 +257,7 @@ static uint32_t status_of(unsigned int gnutls)
 {
 	uint32_t status = 0;
 
-	gnutls &= ~(unsigned int)GNUTLS_CERT_INVALID;	/* the sum of the others */
+	gnutls &= ~(unsigned int)GNUTLS_CERT_INVALID; /* the sum of the others */
 	for (size_t i = 0; i < sizeof(status_bits) / sizeof(status_bits[0]); i++) {
 		if (gnutls & status_bits[i].gnutls)
 			status |= status_bits[i].ours;

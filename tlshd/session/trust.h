@@ -12,8 +12,8 @@
 #include <gnutls/gnutls.h>
 #include <gnutls/x509.h>
 
-#define TRUST_MAX_FILE		(8 * 1024 * 1024)	/* bytes of a file */
-#define TRUST_MAX_ANNOUNCED	64	/* anchors named to the clients of a server */
+#define TRUST_MAX_FILE	    (8 * 1024 * 1024) /* bytes of a file */
+#define TRUST_MAX_ANNOUNCED 64		      /* anchors named to the clients of a server */
 
 struct trust;
 
@@ -25,7 +25,7 @@ struct trust;
 int trust_load(const char *truststore, const char *crl, struct trust **ret_trust,
 	       char **ret_mistake, bool *ret_in_crl);
 struct trust *trust_ref(struct trust *trust);
-void trust_free(struct trust *trust);	/* drops one reference */
+void trust_free(struct trust *trust); /* drops one reference */
 
 /* Whether it was loaded from these two. */
 bool trust_is(const struct trust *trust, const char *truststore, const char *crl);

@@ -16,8 +16,8 @@
 #include "trust.h"
 #include "verify.h"
 
-#define MAX_CHAIN	32	/* certificates of a peer that are looked at */
-#define SHOWN_NAME	100	/* bytes of a peer's identity in a sentence */
+#define MAX_CHAIN  32  /* certificates of a peer that are looked at */
+#define SHOWN_NAME 100 /* bytes of a peer's identity in a sentence */
 
 /* The first reason that applies is the one that is told, the gravest first. */
 static const struct {
@@ -50,13 +50,13 @@ static int refuse(struct handshake *handshake, uint32_t status)
 	handshake->failure.verify = status;
 	if (p->peer_name[0])
 		failure_set(&handshake->failure, EKEYREJECTED, reasons[i].alert,
-			    "The certificate of %.*s (%.*s) %s; profile \"%s\".",
-			    SHOWN_NAME / 2, p->peer_name, SHOWN_NAME / 2, handshake->identity,
-			    reasons[i].words, handshake->session->profile->name);
+			    "The certificate of %.*s (%.*s) %s; profile \"%s\".", SHOWN_NAME / 2,
+			    p->peer_name, SHOWN_NAME / 2, handshake->identity, reasons[i].words,
+			    handshake->session->profile->name);
 	else
 		failure_set(&handshake->failure, EKEYREJECTED, reasons[i].alert,
-			    "The peer's certificate (%.*s) %s; profile \"%s\".",
-			    SHOWN_NAME, handshake->identity, reasons[i].words,
+			    "The peer's certificate (%.*s) %s; profile \"%s\".", SHOWN_NAME,
+			    handshake->identity, reasons[i].words,
 			    handshake->session->profile->name);
 	return GNUTLS_E_CERTIFICATE_ERROR;
 }
@@ -115,7 +115,8 @@ static uint32_t check_name(struct handshake *handshake, gnutls_x509_crt_t leaf)
 	if (!p->peer_name[0])
 		return TLS_HANDOFF_VERIFY_NAME;
 	return names_match_certificate(leaf, p->peer_name, handshake->identity) ?
-	       0 : TLS_HANDOFF_VERIFY_NAME;
+		       0 :
+		       TLS_HANDOFF_VERIFY_NAME;
 }
 
 static int verify_chain(struct handshake *handshake, gnutls_x509_crt_t *chain, unsigned int count)
@@ -127,7 +128,8 @@ static int verify_chain(struct handshake *handshake, gnutls_x509_crt_t *chain, u
 	name = check_name(handshake, chain[0]);
 	r = trust_verify(handshake->session->profile->trust, chain, count,
 			 p->role == TLS_HANDOFF_CLIENT ? GNUTLS_KP_TLS_WWW_SERVER :
-							 GNUTLS_KP_TLS_WWW_CLIENT, &status);
+							 GNUTLS_KP_TLS_WWW_CLIENT,
+			 &status);
 	if (r < 0)
 		status = (uint32_t)TLS_HANDOFF_VERIFY_OTHER;
 	status |= name;
