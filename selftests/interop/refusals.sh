@@ -166,6 +166,18 @@ unknown_profile() {
 	expect_words nowhere err
 }
 
+# A network namespace of its own has no tlshd.
+no_tlshd() {
+	status=0
+	timeout "$deadline" unshare --net --pid --fork --kill-child bash -c '
+		ip link set lo up
+		socat TCP-LISTEN:1234 STDIO < /dev/null > /dev/null &
+		until [ -n "$(ss -Hltn "sport = 1234")" ]; do :; done
+		tls-handoff connect 127.0.0.1 1234 < /dev/null' > out 2> err || status=$?
+	expect_status 4
+	expect_words 'no tlshd' err
+}
+
 nobody_there() {
 	connect server.test "$port" < /dev/null
 	expect_status 1
@@ -214,3 +226,4 @@ add interop.profile.refuses.tls12 loosening --profile tls13 --min-version 1.2
 add interop.profile.refuses.other_users loosening --profile restricted
 add interop.profile.unknown unknown_profile
 add interop.nobody_listens nobody_there
+add interop.no_tlshd no_tlshd

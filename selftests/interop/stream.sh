@@ -75,6 +75,27 @@ failing_command() {
 	expect_status 1
 }
 
+# What an administrator sees of a connection while it lasts.
+status_shows() {
+	mkfifo peer.in
+	exec {speak}<> peer.in
+	listen --profile sni "$port" -- cat
+	peer openssl s_client -connect "127.0.0.1:$port" -quiet -servername other.test
+	echo hello >&"$speak"
+	until_true has_line peer.out hello
+	tls-handoff status > table
+	expect_words "server established 1\\.3 .*127\\.0\\.0\\.1:$port .*sni" table
+	tls-handoff status --json > sessions
+	jq -e --arg port "$port" '.[] | select(.local == "127.0.0.1:" + $port) |
+		.role == "server" and .state == "established" and .profile == "sni" and
+		.server_name == "other.test" and .resumed == false and .pid > 0' sessions \
+		> /dev/null || fail "not what jq expects: $(cat sessions)"
+	expect_words 'CN *= *other.test' peer.err
+	kill "$peer"
+	wait_ours
+}
+
+add interop.status status_shows
 add interop.socat.server.half_close half_close_server
 add interop.socat.client.half_close half_close_client
 add interop.both_ends.files both_ends

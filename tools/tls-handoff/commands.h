@@ -9,10 +9,10 @@
 /* INTERFACE: what scripts rely on */
 enum exit_status {
 	EXIT_DONE = 0,
-	EXIT_IO = 1,		/* an I/O error, truncation included */
+	EXIT_IO = 1, /* an I/O error, truncation included */
 	EXIT_USAGE = 2,
-	EXIT_HANDSHAKE = 3,	/* the reason is on standard error */
-	EXIT_UNAVAILABLE = 4,	/* no tlshd, or no module */
+	EXIT_HANDSHAKE = 3,   /* the reason is on standard error */
+	EXIT_UNAVAILABLE = 4, /* no tlshd, or no module */
 };
 
 int connect_command(int argc, char **argv);

@@ -20,7 +20,7 @@ static int connect_address(const struct addrinfo *address, __u32 timeout)
 		.tv_sec = timeout / 1000,
 		.tv_usec = timeout % 1000 * 1000,
 	};
-	const struct timeval none = { };
+	const struct timeval none = {};
 	int fd, error;
 
 	fd = socket(address->ai_family, address->ai_socktype | SOCK_CLOEXEC, address->ai_protocol);
@@ -77,7 +77,7 @@ static void expected_name(const char *host, char name[NI_MAXHOST])
 
 int connect_command(int argc, char **argv)
 {
-	struct options options = { };
+	struct options options = {};
 	char name[NI_MAXHOST];
 	const char *host;
 	int first, fd, r;

@@ -16,7 +16,8 @@
 static int unavailable(int error)
 {
 	if (error == -ENOENT)
-		fputs("tls-handoff: the kernel module is not loaded: modprobe tls_handoff\n", stderr);
+		fputs("tls-handoff: the kernel module is not loaded: modprobe tls_handoff\n",
+		      stderr);
 	else
 		fputs("tls-handoff: no tlshd is running here: systemctl start tlshd\n", stderr);
 	return EXIT_UNAVAILABLE;

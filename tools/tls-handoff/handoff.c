@@ -39,43 +39,41 @@ static int set(int fd, int option, const void *value, size_t size)
 	return 0;
 }
 
-int handoff_configure(int fd, const struct handoff_options *options, const char **ret_option)
+static size_t length(const char *string)
 {
-	const __u32 no_resume = 0;
+	return string ? strlen(string) : 0;
+}
+
+int handoff_configure(int fd, const struct handoff_options *o, const char **ret_option)
+{
+	static const __u32 no = 0;
 	const struct setting {
 		const char *name;
 		int option;
-		const void *value;
+		const void *value; /* NULL: leave it to the profile */
 		size_t size;
-		bool given;
 	} settings[] = {
-#define STRING(name, option, field)							\
-		{ name, option, options->field, options->field ? strlen(options->field) : 0, \
-		  options->field != NULL }
-#define NUMBER(name, option, field, given)						\
-		{ name, option, &options->field, sizeof(options->field), given }
-		STRING("profile", TLS_HANDOFF_PROFILE, profile),
-		STRING("name", TLS_HANDOFF_PEER_NAME, peer_name),
-		STRING("psk", TLS_HANDOFF_PSK_IDENTITY, psk_identity),
-		NUMBER("authentication", TLS_HANDOFF_AUTH, auth, options->auth),
-		NUMBER("client-cert", TLS_HANDOFF_CLIENT_CERT, client_cert,
-		       options->has_client_cert),
-		NUMBER("min-version", TLS_HANDOFF_MIN_VERSION, min_version, options->min_version),
-		NUMBER("max-version", TLS_HANDOFF_MAX_VERSION, max_version, options->max_version),
-		NUMBER("timeout", TLS_HANDOFF_TIMEOUT, timeout, options->timeout),
-		{ "alpn", TLS_HANDOFF_ALPN, options->alpn, options->alpn_size,
-		  options->alpn_size },
-		{ "ciphers", TLS_HANDOFF_CIPHERS, options->ciphers,
-		  options->cipher_count * sizeof(*options->ciphers), options->cipher_count },
-		{ "no-resume", TLS_HANDOFF_RESUME, &no_resume, sizeof(no_resume),
-		  options->no_resume },
-#undef STRING
-#undef NUMBER
+		{ "profile", TLS_HANDOFF_PROFILE, o->profile, length(o->profile) },
+		{ "name", TLS_HANDOFF_PEER_NAME, o->peer_name, length(o->peer_name) },
+		{ "psk", TLS_HANDOFF_PSK_IDENTITY, o->psk_identity, length(o->psk_identity) },
+		{ "alpn", TLS_HANDOFF_ALPN, o->alpn_size ? o->alpn : NULL, o->alpn_size },
+		{ "authentication", TLS_HANDOFF_AUTH, o->auth ? &o->auth : NULL, sizeof(o->auth) },
+		{ "client-cert", TLS_HANDOFF_CLIENT_CERT,
+		  o->has_client_cert ? &o->client_cert : NULL, sizeof(o->client_cert) },
+		{ "min-version", TLS_HANDOFF_MIN_VERSION, o->min_version ? &o->min_version : NULL,
+		  sizeof(o->min_version) },
+		{ "max-version", TLS_HANDOFF_MAX_VERSION, o->max_version ? &o->max_version : NULL,
+		  sizeof(o->max_version) },
+		{ "ciphers", TLS_HANDOFF_CIPHERS, o->cipher_count ? o->ciphers : NULL,
+		  o->cipher_count * sizeof(*o->ciphers) },
+		{ "timeout", TLS_HANDOFF_TIMEOUT, o->timeout ? &o->timeout : NULL,
+		  sizeof(o->timeout) },
+		{ "no-resume", TLS_HANDOFF_RESUME, o->no_resume ? &no : NULL, sizeof(no) },
 	};
 	int r;
 
 	for (size_t i = 0; i < sizeof(settings) / sizeof(*settings); i++) {
-		if (!settings[i].given)
+		if (!settings[i].value)
 			continue;
 		r = set(fd, settings[i].option, settings[i].value, settings[i].size);
 		if (r < 0) {

@@ -17,11 +17,11 @@ struct handoff_options {
 	const char *profile;
 	const char *peer_name;
 	const char *psk_identity;
-	__u32 auth;			/* TLS_HANDOFF_AUTH_* */
-	__u32 client_cert;		/* TLS_HANDOFF_CERT_*, if has_client_cert */
+	__u32 auth;	   /* TLS_HANDOFF_AUTH_* */
+	__u32 client_cert; /* TLS_HANDOFF_CERT_*, if has_client_cert */
 	bool has_client_cert;
 	bool no_resume;
-	__u16 min_version, max_version;	/* TLS_1_x_VERSION */
+	__u16 min_version, max_version; /* TLS_1_x_VERSION */
 	__u32 timeout;			/* milliseconds */
 	size_t alpn_size;		/* protects the next field */
 	unsigned char alpn[TLS_HANDOFF_MAX_ALPN];

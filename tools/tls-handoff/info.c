@@ -9,11 +9,13 @@
 #include "info.h"
 #include "names.h"
 
+#define ESCAPED(bytes) (4 * (bytes) + 1) /* of what nobody has checked; see escape() */
+
 /* The strings of one connection; empty if there is none */
 struct strings {
-	char alpn[TLS_HANDOFF_MAX_ALPN + 1];
+	char alpn[ESCAPED(TLS_HANDOFF_MAX_ALPN_NAME)];
 	char peer_identity[TLS_HANDOFF_MAX_IDENTITY + 1];
-	char server_name[TLS_HANDOFF_MAX_PEER_NAME + 1];
+	char server_name[ESCAPED(TLS_HANDOFF_MAX_PEER_NAME)];
 	char error[TLS_HANDOFF_MAX_ERROR + 1];
 };
 
@@ -23,13 +25,25 @@ static void read_string(int fd, int option, char *buffer, size_t size)
 		*buffer = '\0';
 }
 
+static void read_strings(int fd, bool chosen, struct strings *strings)
+{
+	char raw[TLS_HANDOFF_MAX_ALPN + TLS_HANDOFF_MAX_PEER_NAME + 1] = "";
+
+	/* Before the choice it is the list of wishes, which is no text. */
+	if (chosen)
+		read_string(fd, TLS_HANDOFF_ALPN, raw, sizeof(raw));
+	escape(raw, strings->alpn, sizeof(strings->alpn));
+	read_string(fd, TLS_HANDOFF_SERVER_NAME, raw, sizeof(raw));
+	escape(raw, strings->server_name, sizeof(strings->server_name));
+	read_string(fd, TLS_HANDOFF_PEER_IDENTITY, strings->peer_identity,
+		    sizeof(strings->peer_identity));
+	read_string(fd, TLS_HANDOFF_ERROR, strings->error, sizeof(strings->error));
+}
+
 static void print_line(FILE *stream, const char *what, const char *text)
 {
-	if (!*text)
-		return;
-	fprintf(stream, "%-10s ", what);
-	print_text(stream, text);
-	putc('\n', stream);
+	if (*text)
+		fprintf(stream, "%-10s %s\n", what, text);
 }
 
 static void print_people(FILE *stream, const struct tls_handoff_info *info,
@@ -44,7 +58,7 @@ static void print_people(FILE *stream, const struct tls_handoff_info *info,
 		print_line(stream, "auth", auth_name(info->auth));
 	print_line(stream, "peer", strings->peer_identity);
 	print_line(stream, "asked for", strings->server_name);
-	print_line(stream, "alpn", info->version ? strings->alpn : "");
+	print_line(stream, "alpn", strings->alpn);
 	if (info->handshake_usec)
 		fprintf(stream, "handshake  %s, %.1f ms\n", info->resumed ? "resumed" : "full",
 			info->handshake_usec / 1000.0);
@@ -67,8 +81,9 @@ struct json_object *info_verify_json(__u32 verify_status)
 
 	for (unsigned int bit = 0; bit < 32; bit++)
 		if (verify_status & (1u << bit))
-			json_object_array_add(words, json_object_new_string(
-				verify_name(bit) ? verify_name(bit) : "unknown"));
+			json_object_array_add(
+				words, json_object_new_string(verify_name(bit) ? verify_name(bit) :
+										 "unknown"));
 	return words;
 }
 
@@ -81,7 +96,6 @@ static void print_json(FILE *stream, const struct tls_handoff_info *info,
 		       const struct strings *strings)
 {
 	struct json_object *o = json_object_new_object();
-	const char *alpn = info->version ? strings->alpn : "";
 
 	json_object_object_add(o, "session_id", json_object_new_uint64(info->session_id));
 	json_object_object_add(o, "role", json_object_new_string(role_name(info->role)));
@@ -90,7 +104,7 @@ static void print_json(FILE *stream, const struct tls_handoff_info *info,
 	json_object_object_add(o, "cipher", json_object_new_string(cipher_name(info->cipher)));
 	json_object_object_add(o, "auth", json_object_new_string(auth_name(info->auth)));
 	json_object_object_add(o, "resumed", json_object_new_boolean(info->resumed));
-	json_object_object_add(o, "alpn", json_object_new_string(alpn));
+	json_object_object_add(o, "alpn", json_object_new_string(strings->alpn));
 	json_object_object_add(o, "peer_identity", json_object_new_string(strings->peer_identity));
 	json_object_object_add(o, "peer_cert",
 			       json_object_new_boolean(info->flags & TLS_HANDOFF_F_PEER_CERT));
@@ -101,8 +115,9 @@ static void print_json(FILE *stream, const struct tls_handoff_info *info,
 	json_object_object_add(o, "alert_sent", alert_json(info->alert_sent));
 	json_object_object_add(o, "alert_received", alert_json(info->alert_received));
 	json_object_object_add(o, "handshake_usec", json_object_new_uint64(info->handshake_usec));
-	fprintf(stream, "%s\n", json_object_to_json_string_ext(
-		o, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
+	fprintf(stream, "%s\n",
+		json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN |
+							  JSON_C_TO_STRING_NOSLASHESCAPE));
 	json_object_put(o);
 }
 
@@ -115,11 +130,7 @@ int info_print(FILE *stream, int fd, bool json)
 	r = handoff_info(fd, &info);
 	if (r < 0)
 		return r;
-	read_string(fd, TLS_HANDOFF_ALPN, strings.alpn, sizeof(strings.alpn));
-	read_string(fd, TLS_HANDOFF_PEER_IDENTITY, strings.peer_identity,
-		    sizeof(strings.peer_identity));
-	read_string(fd, TLS_HANDOFF_SERVER_NAME, strings.server_name, sizeof(strings.server_name));
-	read_string(fd, TLS_HANDOFF_ERROR, strings.error, sizeof(strings.error));
+	read_strings(fd, info.version != 0, &strings);
 	(json ? print_json : print_people)(stream, &info, &strings);
 	fflush(stream);
 	return 0;

@@ -19,16 +19,16 @@
 #include "connection.h"
 #include "names.h"
 
-#define MAX_LISTENERS	16	/* addresses of one --bind name */
-#define MAX_CHILDREN	512	/* COMMANDs at a time; more connections wait in the backlog */
+#define MAX_LISTENERS 16  /* addresses of one --bind name */
+#define MAX_CHILDREN  512 /* COMMANDs at a time; more connections wait in the backlog */
 
 struct listener {
 	const struct options *options;
-	char **command;			/* NULL: standard input and output */
+	char **command;				 /* NULL: standard input and output */
 	struct pollfd polled[MAX_LISTENERS + 1]; /* the sockets, then child_fd */
-	nfds_t count;			/* sockets */
-	int child_fd;			/* signalfd for SIGCHLD */
-	sigset_t inherited;		/* signal mask to give to commands */
+	nfds_t count;				 /* sockets */
+	int child_fd;				 /* signalfd for SIGCHLD */
+	sigset_t inherited;			 /* signal mask to give to commands */
 	unsigned int children;
 };
 
@@ -244,7 +244,7 @@ static int watch_children(struct listener *listener)
 
 int listen_command(int argc, char **argv)
 {
-	struct options options = { };
+	struct options options = {};
 	struct listener listener = { .options = &options };
 	int first, r;
 

@@ -15,100 +15,77 @@ struct name {
 };
 
 static const struct name versions[] = {
-	{ 0, "none" },
-	{ TLS_1_2_VERSION, "1.2" },
-	{ TLS_1_3_VERSION, "1.3" },
-	{ }
+	{ 0, "none" }, { TLS_1_2_VERSION, "1.2" }, { TLS_1_3_VERSION, "1.3" }, {}
 };
 
-static const struct name ciphers[] = {
-	{ 0, "none" },
-	{ TLS_CIPHER_AES_GCM_128, "AES-128-GCM" },
-	{ TLS_CIPHER_AES_GCM_256, "AES-256-GCM" },
-	{ TLS_CIPHER_CHACHA20_POLY1305, "CHACHA20-POLY1305" },
-	{ TLS_CIPHER_AES_CCM_128, "AES-128-CCM" },
-	{ }
-};
+static const struct name ciphers[] = { { 0, "none" },
+				       { TLS_CIPHER_AES_GCM_128, "AES-128-GCM" },
+				       { TLS_CIPHER_AES_GCM_256, "AES-256-GCM" },
+				       { TLS_CIPHER_CHACHA20_POLY1305, "CHACHA20-POLY1305" },
+				       { TLS_CIPHER_AES_CCM_128, "AES-128-CCM" },
+				       {} };
 
-static const struct name auths[] = {
-	{ 0, "none" },
-	{ TLS_HANDOFF_AUTH_X509, "x509" },
-	{ TLS_HANDOFF_AUTH_PSK, "psk" },
-	{ TLS_HANDOFF_AUTH_UNAUTH, "unauth" },
-	{ TLS_HANDOFF_AUTH_RAWPK, "rawpk" },
-	{ }
-};
+static const struct name auths[] = { { 0, "none" },
+				     { TLS_HANDOFF_AUTH_X509, "x509" },
+				     { TLS_HANDOFF_AUTH_PSK, "psk" },
+				     { TLS_HANDOFF_AUTH_UNAUTH, "unauth" },
+				     { TLS_HANDOFF_AUTH_RAWPK, "rawpk" },
+				     {} };
 
 static const struct name roles[] = {
-	{ 0, "none" },
-	{ TLS_HANDOFF_CLIENT, "client" },
-	{ TLS_HANDOFF_SERVER, "server" },
-	{ }
+	{ 0, "none" }, { TLS_HANDOFF_CLIENT, "client" }, { TLS_HANDOFF_SERVER, "server" }, {}
 };
 
-static const struct name states[] = {
-	{ TLS_HANDOFF_STATE_IDLE, "idle" },
-	{ TLS_HANDOFF_STATE_HANDSHAKE, "handshake" },
-	{ TLS_HANDOFF_STATE_ESTABLISHED, "established" },
-	{ TLS_HANDOFF_STATE_CLOSED, "closed" },
-	{ TLS_HANDOFF_STATE_FAILED, "failed" },
-	{ }
-};
+static const struct name states[] = { { TLS_HANDOFF_STATE_IDLE, "idle" },
+				      { TLS_HANDOFF_STATE_HANDSHAKE, "handshake" },
+				      { TLS_HANDOFF_STATE_ESTABLISHED, "established" },
+				      { TLS_HANDOFF_STATE_CLOSED, "closed" },
+				      { TLS_HANDOFF_STATE_FAILED, "failed" },
+				      {} };
 
 /* The registry of RFC 8446 and its extensions, with TLS 1.2's */
-static const struct name alerts[] = {
-	{ -1, "none" },
-	{ 0, "close_notify" },
-	{ 10, "unexpected_message" },
-	{ 20, "bad_record_mac" },
-	{ 21, "decryption_failed" },
-	{ 22, "record_overflow" },
-	{ 30, "decompression_failure" },
-	{ 40, "handshake_failure" },
-	{ 41, "no_certificate" },
-	{ 42, "bad_certificate" },
-	{ 43, "unsupported_certificate" },
-	{ 44, "certificate_revoked" },
-	{ 45, "certificate_expired" },
-	{ 46, "certificate_unknown" },
-	{ 47, "illegal_parameter" },
-	{ 48, "unknown_ca" },
-	{ 49, "access_denied" },
-	{ 50, "decode_error" },
-	{ 51, "decrypt_error" },
-	{ 60, "export_restriction" },
-	{ 70, "protocol_version" },
-	{ 71, "insufficient_security" },
-	{ 80, "internal_error" },
-	{ 86, "inappropriate_fallback" },
-	{ 90, "user_canceled" },
-	{ 100, "no_renegotiation" },
-	{ 109, "missing_extension" },
-	{ 110, "unsupported_extension" },
-	{ 111, "certificate_unobtainable" },
-	{ 112, "unrecognized_name" },
-	{ 113, "bad_certificate_status_response" },
-	{ 114, "bad_certificate_hash_value" },
-	{ 115, "unknown_psk_identity" },
-	{ 116, "certificate_required" },
-	{ 120, "no_application_protocol" },
-	{ }
-};
+static const struct name alerts[] = { { -1, "none" },
+				      { 0, "close_notify" },
+				      { 10, "unexpected_message" },
+				      { 20, "bad_record_mac" },
+				      { 21, "decryption_failed" },
+				      { 22, "record_overflow" },
+				      { 30, "decompression_failure" },
+				      { 40, "handshake_failure" },
+				      { 41, "no_certificate" },
+				      { 42, "bad_certificate" },
+				      { 43, "unsupported_certificate" },
+				      { 44, "certificate_revoked" },
+				      { 45, "certificate_expired" },
+				      { 46, "certificate_unknown" },
+				      { 47, "illegal_parameter" },
+				      { 48, "unknown_ca" },
+				      { 49, "access_denied" },
+				      { 50, "decode_error" },
+				      { 51, "decrypt_error" },
+				      { 60, "export_restriction" },
+				      { 70, "protocol_version" },
+				      { 71, "insufficient_security" },
+				      { 80, "internal_error" },
+				      { 86, "inappropriate_fallback" },
+				      { 90, "user_canceled" },
+				      { 100, "no_renegotiation" },
+				      { 109, "missing_extension" },
+				      { 110, "unsupported_extension" },
+				      { 111, "certificate_unobtainable" },
+				      { 112, "unrecognized_name" },
+				      { 113, "bad_certificate_status_response" },
+				      { 114, "bad_certificate_hash_value" },
+				      { 115, "unknown_psk_identity" },
+				      { 116, "certificate_required" },
+				      { 120, "no_application_protocol" },
+				      {} };
 
 /* By bit number of TLS_HANDOFF_VERIFY_* */
 static const struct name verify_bits[] = {
-	{ 0, "untrusted" },
-	{ 1, "expired" },
-	{ 2, "not_yet_valid" },
-	{ 3, "revoked" },
-	{ 4, "name" },
-	{ 5, "purpose" },
-	{ 6, "signature" },
-	{ 7, "crl_stale" },
-	{ 8, "missing" },
-	{ 9, "psk" },
-	{ 31, "other" },
-	{ }
+	{ 0, "untrusted" }, { 1, "expired" }, { 2, "not_yet_valid" }, { 3, "revoked" },
+	{ 4, "name" },	    { 5, "purpose" }, { 6, "signature" },     { 7, "crl_stale" },
+	{ 8, "missing" },   { 9, "psk" },     { 31, "other" },	      {}
 };
 
 static const char *find_words(const struct name *names, int number, const char *otherwise)
@@ -192,8 +169,18 @@ void address_words(const struct sockaddr *address, char buffer[ADDRESS_MAX])
 	}
 }
 
-void print_text(FILE *stream, const char *text)
+const char *escape(const char *text, char *buffer, size_t size)
 {
-	for (; *text; text++)
-		putc((unsigned char)*text < ' ' || *text == 0x7f ? '?' : *text, stream);
+	size_t used = 0;
+
+	for (; *text && used + sizeof("\\xNN") <= size; text++) {
+		unsigned char c = *text;
+
+		if (c >= ' ' && c < 0x7f)
+			buffer[used++] = c;
+		else
+			used += snprintf(buffer + used, size - used, "\\x%02x", c);
+	}
+	buffer[used] = '\0';
+	return buffer;
 }

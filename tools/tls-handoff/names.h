@@ -11,14 +11,14 @@
 
 #include <linux/tls_handoff.h>
 
-#define ADDRESS_MAX	72	/* bytes: "[address%zone]:port" and NUL */
+#define ADDRESS_MAX 72 /* bytes: "[address%zone]:port" and NUL */
 
-const char *version_name(__u16 version);	/* "1.2", "1.3"; "none" for 0 */
-const char *cipher_name(__u16 cipher);		/* "AES-128-GCM"...; "none" for 0 */
-const char *auth_name(__u8 auth);		/* "x509", "psk", "unauth", "rawpk" */
-const char *role_name(__u8 role);		/* "client", "server" */
-const char *state_name(__u8 state);		/* "established"... */
-const char *alert_name(__s16 alert);		/* RFC 8446 6: "close_notify"... */
+const char *version_name(__u16 version); /* "1.2", "1.3"; "none" for 0 */
+const char *cipher_name(__u16 cipher);	 /* "AES-128-GCM"...; "none" for 0 */
+const char *auth_name(__u8 auth);	 /* "x509", "psk", "unauth", "rawpk" */
+const char *role_name(__u8 role);	 /* "client", "server" */
+const char *state_name(__u8 state);	 /* "established"... */
+const char *alert_name(__s16 alert);	 /* RFC 8446 6: "close_notify"... */
 /* The name of bit @bit of tls_handoff_info.verify_status, NULL if it has none. */
 const char *verify_name(unsigned int bit);
 
@@ -29,7 +29,8 @@ __u16 cipher_number(const char *name);
 /* "127.0.0.1:443" or "[::1]:443"; an IPv4 address is shown as one even on an IPv6 socket. */
 void address_words(const struct sockaddr *address, char buffer[ADDRESS_MAX]);
 
-/* Prints what a peer may have chosen, with control characters as '?'. */
-void print_text(FILE *stream, const char *text);
+/* Copies @text to @buffer with all that is not printable ASCII as \xNN: for what another
+ * program or a peer chose and nobody has checked.  Returns @buffer. */
+const char *escape(const char *text, char *buffer, size_t size);
 
 #endif /* TLS_HANDOFF_NAMES_H */

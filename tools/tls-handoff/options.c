@@ -13,20 +13,34 @@
 #include "names.h"
 #include "options.h"
 
-#define BOTH	(OPTIONS_CONNECT | OPTIONS_LISTEN)
-#define TIMEOUT_MAX	(24 * 3600)	/* seconds */
+#define BOTH	    (OPTIONS_CONNECT | OPTIONS_LISTEN)
+#define TIMEOUT_MAX (24 * 3600) /* seconds */
 
 enum option_key {
-	KEY_PROFILE = 256, KEY_NAME, KEY_ALPN, KEY_PSK, KEY_UNAUTH, KEY_RAWPK, KEY_CLIENT_CERT,
-	KEY_MIN_VERSION, KEY_MAX_VERSION, KEY_CIPHERS, KEY_NO_RESUME, KEY_TIMEOUT, KEY_INFO,
-	KEY_JSON, KEY_RECV_ONLY, KEY_SEND_ONLY, KEY_BIND,
+	KEY_PROFILE = 256,
+	KEY_NAME,
+	KEY_ALPN,
+	KEY_PSK,
+	KEY_UNAUTH,
+	KEY_RAWPK,
+	KEY_CLIENT_CERT,
+	KEY_MIN_VERSION,
+	KEY_MAX_VERSION,
+	KEY_CIPHERS,
+	KEY_NO_RESUME,
+	KEY_TIMEOUT,
+	KEY_INFO,
+	KEY_JSON,
+	KEY_RECV_ONLY,
+	KEY_SEND_ONLY,
+	KEY_BIND,
 };
 
 static const struct option_entry {
 	const char *name;
-	int key;		/* enum option_key, or the letter */
-	unsigned int commands;	/* enum options_command */
-	const char *argument;	/* NULL if it takes none */
+	int key;	       /* enum option_key, or the letter */
+	unsigned int commands; /* enum options_command */
+	const char *argument;  /* NULL if it takes none */
 	const char *help;
 } entries[] = {
 	{ "profile", KEY_PROFILE, BOTH, "NAME", "use this profile of tlshd.conf (\"default\")" },
@@ -55,7 +69,7 @@ static const struct option_entry {
 	{ "version", 'V', BOTH, NULL, "the version" },
 };
 
-#define ENTRIES	(sizeof(entries) / sizeof(*entries))
+#define ENTRIES (sizeof(entries) / sizeof(*entries))
 
 static void help(enum options_command command)
 {
@@ -75,10 +89,10 @@ static void help(enum options_command command)
 
 		if (!(entry->commands & command))
 			continue;
-		snprintf(left, sizeof(left), "%c%c%c --%s%s%s",
-			 entry->key < 256 ? '-' : ' ', entry->key < 256 ? entry->key : ' ',
-			 entry->key < 256 ? ',' : ' ', entry->name,
-			 entry->argument ? " " : "", entry->argument ? entry->argument : "");
+		snprintf(left, sizeof(left), "%c%c%c --%s%s%s", entry->key < 256 ? '-' : ' ',
+			 entry->key < 256 ? entry->key : ' ', entry->key < 256 ? ',' : ' ',
+			 entry->name, entry->argument ? " " : "",
+			 entry->argument ? entry->argument : "");
 		printf("  %-30s", left);
 		if (strlen(left) > 29)
 			printf("\n  %-30s", "");
@@ -265,7 +279,8 @@ static int unknown(const char *command, bool lacks_value, const char *argument)
 	const char letter[] = { '-', optopt, '\0' };
 
 	if (name)
-		return mistake(command, name, NULL, lacks_value ? "needs a value" : "takes no value");
+		return mistake(command, name, NULL,
+			       lacks_value ? "needs a value" : "takes no value");
 	fprintf(stderr, "tls-handoff %s: there is no option %s; see tls-handoff %s --help\n",
 		command, optopt ? letter : argument, command);
 	return -EINVAL;
@@ -275,7 +290,7 @@ int options_parse(enum options_command command, int argc, char **argv, struct op
 		  int *ret_first)
 {
 	const char *name = command == OPTIONS_CONNECT ? "connect" : "listen";
-	struct option table[ENTRIES + 1] = { };
+	struct option table[ENTRIES + 1] = {};
 	char letters[2 * ENTRIES] = ":";
 	size_t count = 0;
 	const char *why;

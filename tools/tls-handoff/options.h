@@ -16,12 +16,12 @@ enum options_command {
 
 struct options {
 	struct handoff_options handoff;
-	int family;		/* AF_UNSPEC, AF_INET, AF_INET6 */
-	bool info;		/* print what was negotiated */
+	int family; /* AF_UNSPEC, AF_INET, AF_INET6 */
+	bool info;  /* print what was negotiated */
 	bool json;
 	bool recv_only, send_only;
-	const char *bind;	/* listen: the address, NULL for all */
-	bool keep_open;		/* listen: more than one connection */
+	const char *bind; /* listen: the address, NULL for all */
+	bool keep_open;	  /* listen: more than one connection */
 };
 
 /*

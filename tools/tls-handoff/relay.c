@@ -14,13 +14,13 @@
 
 #include "relay.h"
 
-#define CHUNK	(64 * 1024)		/* bytes: four full records */
-#define FILE_CHUNK	(1024 * 1024)	/* bytes of a file that one sendfile(2) sends */
+#define CHUNK	   (64 * 1024)	 /* bytes: four full records */
+#define FILE_CHUNK (1024 * 1024) /* bytes of a file that one sendfile(2) sends */
 
 struct sender {
 	int fd;
-	int peer_closed;	/* eventfd: wait for standard input no longer */
-	int error;		/* result: 0 or -errno */
+	int peer_closed; /* eventfd: wait for standard input no longer */
+	int error;	 /* result: 0 or -errno */
 	const char *where;
 };
 

@@ -82,7 +82,7 @@ static void copy(struct nlattr *attribute, void *target, size_t size)
 static int take_message(struct nl_msg *message, void *argument)
 {
 	struct nlattr *a[TLS_HANDOFF_A_SESSION_MAX + 1];
-	struct session session = { };
+	struct session session = {};
 	struct dump *dump = argument;
 
 	if (genlmsg_parse(nlmsg_hdr(message), 0, a, TLS_HANDOFF_A_SESSION_MAX, policy) < 0)
@@ -135,7 +135,7 @@ static int dump_all(struct nl_sock *netlink, struct dump *dump)
 		return -errno;
 	family = genl_ctrl_resolve(netlink, TLS_HANDOFF_FAMILY_NAME);
 	if (family < 0)
-		return -ENOENT;
+		return family == -NLE_OBJ_NOTFOUND ? -ENOENT : -EIO;
 	nl_socket_modify_cb(netlink, NL_CB_VALID, NL_CB_CUSTOM, take_message, dump);
 	nl_socket_modify_err_cb(netlink, NL_CB_CUSTOM, take_error, dump);
 	r = genl_send_simple(netlink, family, TLS_HANDOFF_CMD_GET, TLS_HANDOFF_FAMILY_VERSION,

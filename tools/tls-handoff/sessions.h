@@ -22,7 +22,7 @@ struct session {
 	uint64_t tx_generation, rx_generation, records_diverted, handshake_usec;
 	const char *profile, *peer_name, *peer_identity, *server_name, *error;
 	char alpn[TLS_HANDOFF_MAX_ALPN_NAME + 1];
-	struct sockaddr_storage local, remote;	/* ss_family 0: not known */
+	struct sockaddr_storage local, remote; /* ss_family 0: not known */
 };
 
 /* Shows every session of this network namespace to @each.  0, -ENOENT if the family does

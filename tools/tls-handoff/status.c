@@ -39,6 +39,7 @@ static void address(const struct sockaddr_storage *from, char buffer[ADDRESS_MAX
 static void print_row(const struct session *session, void *data)
 {
 	char local[ADDRESS_MAX], remote[ADDRESS_MAX], protocol[40] = "-";
+	char profile[4 * TLS_HANDOFF_MAX_PROFILE + 1];
 	unsigned int *count = data;
 
 	address(&session->local, local);
@@ -49,20 +50,23 @@ static void print_row(const struct session *session, void *data)
 	if (!(*count)++)
 		printf("%-6s %-6s %-11s %-21s %-21s %-21s %-7s %-12s %s\n", "ID", "ROLE", "STATE",
 		       "PROTOCOL", "LOCAL", "REMOTE", "PID", "PROFILE", "PEER");
-	printf("%-6" PRIu64 " %-6s %-11s %-21s %-21s %-21s %-7" PRIu32 " %-12s ", session->id,
-	       role_name(session->role), state_name(session->state), protocol, local, remote,
-	       session->pid, session->profile);
-	print_text(stdout, *session->peer_identity ? session->peer_identity : "-");
-	if (*session->error) {
-		fputs(": ", stdout);
-		print_text(stdout, session->error);
-	}
-	putchar('\n');
+	printf("%-6" PRIu64 " %-6s %-11s %-21s %-21s %-21s %-7" PRIu32 " %-12s %s%s%s\n",
+	       session->id, role_name(session->role), state_name(session->state), protocol, local,
+	       remote, session->pid, escape(session->profile, profile, sizeof(profile)),
+	       *session->peer_identity ? session->peer_identity : "-", *session->error ? ": " : "",
+	       session->error);
 }
 
 static void add_string(struct json_object *o, const char *key, const char *value)
 {
 	json_object_object_add(o, key, json_object_new_string(value));
+}
+
+static void add_escaped(struct json_object *o, const char *key, const char *value)
+{
+	char escaped[4 * TLS_HANDOFF_MAX_PEER_NAME + 1];
+
+	add_string(o, key, escape(value, escaped, sizeof(escaped)));
 }
 
 static void add_number(struct json_object *o, const char *key, uint64_t value)
@@ -88,11 +92,11 @@ static void add_object(const struct session *session, void *data)
 	add_string(o, "cipher", cipher_name(session->cipher));
 	add_string(o, "auth", auth_name(session->auth));
 	json_object_object_add(o, "resumed", json_object_new_boolean(session->resumed));
-	add_string(o, "profile", session->profile);
-	add_string(o, "peer_name", session->peer_name);
+	add_escaped(o, "profile", session->profile);
+	add_escaped(o, "peer_name", session->peer_name);
 	add_string(o, "peer_identity", session->peer_identity);
-	add_string(o, "server_name", session->server_name);
-	add_string(o, "alpn", session->alpn);
+	add_escaped(o, "server_name", session->server_name);
+	add_escaped(o, "alpn", session->alpn);
 	address(&session->local, words);
 	add_string(o, "local", words);
 	address(&session->remote, words);
@@ -108,8 +112,9 @@ static void add_object(const struct session *session, void *data)
 			       json_object_new_boolean(session->flags & TLS_HANDOFF_F_PEER_CERT));
 	json_object_object_add(o, "close_sent",
 			       json_object_new_boolean(session->flags & TLS_HANDOFF_F_CLOSE_SENT));
-	json_object_object_add(o, "close_received", json_object_new_boolean(
-		session->flags & TLS_HANDOFF_F_CLOSE_RECEIVED));
+	json_object_object_add(o, "close_received",
+			       json_object_new_boolean(session->flags &
+						       TLS_HANDOFF_F_CLOSE_RECEIVED));
 	json_object_object_add(o, "truncated",
 			       json_object_new_boolean(session->flags & TLS_HANDOFF_F_TRUNCATED));
 	json_object_object_add(o, "verify", info_verify_json(session->verify_status));
@@ -123,7 +128,8 @@ static void add_object(const struct session *session, void *data)
 static int report(int error)
 {
 	if (error == -ENOENT) {
-		fputs("tls-handoff: the kernel module is not loaded: modprobe tls_handoff\n", stderr);
+		fputs("tls-handoff: the kernel module is not loaded: modprobe tls_handoff\n",
+		      stderr);
 		return EXIT_UNAVAILABLE;
 	}
 	fprintf(stderr, "tls-handoff status: %s%s\n", strerror(-error),
@@ -133,12 +139,10 @@ static int report(int error)
 
 int status_command(int argc, char **argv)
 {
-	static const struct option table[] = {
-		{ "json", no_argument, NULL, 'j' },
-		{ "help", no_argument, NULL, 'h' },
-		{ "version", no_argument, NULL, 'V' },
-		{ }
-	};
+	static const struct option table[] = { { "json", no_argument, NULL, 'j' },
+					       { "help", no_argument, NULL, 'h' },
+					       { "version", no_argument, NULL, 'V' },
+					       {} };
 	struct json_object *array = NULL;
 	unsigned int count = 0;
 	int key, r;
@@ -165,7 +169,7 @@ int status_command(int argc, char **argv)
 	r = array ? sessions_dump(add_object, array) : sessions_dump(print_row, &count);
 	if (!r && array)
 		puts(json_object_to_json_string_ext(array, JSON_C_TO_STRING_PRETTY |
-						    JSON_C_TO_STRING_NOSLASHESCAPE));
+								   JSON_C_TO_STRING_NOSLASHESCAPE));
 	else if (!r && !count)
 		puts("no sessions");
 	json_object_put(array);
