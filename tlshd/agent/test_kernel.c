@@ -94,7 +94,8 @@ ssize_t session_fd_receive(int fd, uint8_t *ret_type, void *buffer, size_t size)
 	if (length > size)
 		return -EMSGSIZE;
 	*ret_type = header[0];
-	return recv(fd, buffer, length, MSG_WAITALL);
+	n = recv(fd, buffer, length, MSG_DONTWAIT);
+	return n < 0 ? -errno : n;
 }
 
 int session_fd_send(int fd, uint8_t type, const void *record, size_t length)
