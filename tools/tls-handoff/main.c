@@ -28,12 +28,14 @@ static void help(FILE *stream)
 	fputs("usage: tls-handoff COMMAND [OPTIONS] ...\n"
 	      "\n"
 	      "TLS by the kernel, with a handshake by tlshd, from the command line.\n"
-	      "\n", stream);
+	      "\n",
+	      stream);
 	for (size_t i = 0; i < sizeof(commands) / sizeof(*commands); i++)
 		if (commands[i].help)
 			fprintf(stream, "  %-10s%s\n", commands[i].name, commands[i].help);
 	fputs("\n"
-	      "\"tls-handoff COMMAND --help\" tells more, tls-handoff(1) everything.\n", stream);
+	      "\"tls-handoff COMMAND --help\" tells more, tls-handoff(1) everything.\n",
+	      stream);
 }
 
 int main(int argc, char **argv)
