@@ -335,6 +335,28 @@ static int open_swtpm(const char *conf, TSS2_TCTI_CONTEXT **ret_tcti, struct key
 	return stream_new(fd, true, ret_tcti, words);
 }
 
+/* A module of the library */
+static int open_module(const char *name, TSS2_TCTI_CONTEXT **ret_tcti, struct keys_words *words)
+{
+	TSS2_TCTI_CONTEXT *tcti;
+	size_t size = 0;
+	TSS2_RC rc;
+
+	rc = Tss2_Tcti_TctiLdr_Init(NULL, &size, name);
+	if (rc != TSS2_RC_SUCCESS)
+		return keys_fail(words, EIO, "%s", Tss2_RC_Decode(rc));
+	tcti = calloc(1, size);
+	if (!tcti)
+		return keys_fail(words, ENOMEM, "out of memory");
+	rc = Tss2_Tcti_TctiLdr_Init(tcti, &size, name);
+	if (rc != TSS2_RC_SUCCESS) {
+		free(tcti);
+		return keys_fail(words, EIO, "%s", Tss2_RC_Decode(rc));
+	}
+	*ret_tcti = tcti;
+	return 0;
+}
+
 /* What comes after "@kind:" in @name, "" if nothing does, NULL for another kind. */
 static const char *conf_of(const char *name, const char *kind)
 {
@@ -350,7 +372,6 @@ static const char *conf_of(const char *name, const char *kind)
 int tcti_open(const char *name, TSS2_TCTI_CONTEXT **ret_tcti, struct keys_words *words)
 {
 	const char *conf;
-	TSS2_RC rc;
 
 	conf = conf_of(name, "device");
 	if (conf)
@@ -358,10 +379,7 @@ int tcti_open(const char *name, TSS2_TCTI_CONTEXT **ret_tcti, struct keys_words 
 	conf = conf_of(name, "swtpm");
 	if (conf)
 		return open_swtpm(conf, ret_tcti, words);
-	rc = Tss2_TctiLdr_Initialize(name, ret_tcti);
-	if (rc != TSS2_RC_SUCCESS)
-		return keys_fail(words, EIO, "%s", Tss2_RC_Decode(rc));
-	return 0;
+	return open_module(name, ret_tcti, words);
 }
 
 void tcti_free(TSS2_TCTI_CONTEXT *tcti)
@@ -371,7 +389,8 @@ void tcti_free(TSS2_TCTI_CONTEXT *tcti)
 	if (!tcti)
 		return;
 	if (!stream) {
-		Tss2_TctiLdr_Finalize(&tcti);
+		Tss2_Tcti_Finalize(tcti);
+		free(tcti);
 		return;
 	}
 	stream_finalize(tcti);
