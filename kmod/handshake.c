@@ -56,7 +56,12 @@ void tls_handoff_shutdown_tcp(struct tls_handoff_ctx *ctx)
 	read_unlock_bh(&sk->sk_callback_lock);
 }
 
-static void tls_handoff_fail_locked(struct tls_handoff_ctx *ctx, int error, const char *words)
+/*
+ * With @now TCP is shut down before anybody sees the state: who is woken by it may ask
+ * for SO_ERROR at once.
+ */
+static void tls_handoff_fail_locked(struct tls_handoff_ctx *ctx, int error, const char *words,
+				    bool now)
 {
 	bool in_handshake = ctx->state == TLS_HANDOFF_STATE_HANDSHAKE;
 
@@ -69,6 +74,8 @@ static void tls_handoff_fail_locked(struct tls_handoff_ctx *ctx, int error, cons
 		tls_handoff_stat_dec(ctx->net, TLS_HANDOFF_STAT_CURR_ESTABLISHED);
 	tls_handoff_stat_inc(ctx->net, TLS_HANDOFF_STAT_FAILED);
 	set_bit(TLS_HANDOFF_BIT_RX_FAILED, &ctx->flags);
+	if (now)
+		tls_handoff_shutdown_tcp(ctx);
 	tls_handoff_set_state(ctx, TLS_HANDOFF_STATE_FAILED);
 	tls_handoff_wake(ctx);
 }
@@ -86,8 +93,7 @@ void tls_handoff_fail(struct tls_handoff_ctx *ctx, int error, const char *words)
 	mutex_lock(&ctx->lock);
 	if (ctx->sk && (ctx->state == TLS_HANDOFF_STATE_HANDSHAKE ||
 			ctx->state == TLS_HANDOFF_STATE_ESTABLISHED)) {
-		tls_handoff_fail_locked(ctx, error, words);
-		tls_handoff_shutdown_tcp(ctx);
+		tls_handoff_fail_locked(ctx, error, words, true);
 		tls_handoff_session_wake(ctx);
 	}
 	mutex_unlock(&ctx->lock);
@@ -118,14 +124,12 @@ void tls_handoff_fail_record(struct tls_handoff_ctx *ctx, int error, unsigned in
 	ctx->event_error = error;
 	/* kTLS left its errno there, and TCP would refuse to send the alert */
 	sock_error(ctx->sk);
-	tls_handoff_fail_locked(ctx, error, words);
 	spin_lock_bh(&ctx->session_lock);
 	tell = event && ctx->session;
 	spin_unlock_bh(&ctx->session_lock);
+	tls_handoff_fail_locked(ctx, error, words, !tell);
 	if (tell)
 		tls_handoff_session_event(ctx, event);
-	else
-		tls_handoff_shutdown_tcp(ctx);
 	mutex_unlock(&ctx->lock);
 }
 
@@ -139,8 +143,8 @@ static void tls_handoff_timeout(struct work_struct *work)
 	/* The handshake may have ended while this waited for the lock */
 	if (ctx->handshake == handshake) {
 		tls_handoff_stat_inc(ctx->net, TLS_HANDOFF_STAT_TIMED_OUT);
-		tls_handoff_fail_locked(ctx, ETIMEDOUT, "the handshake took longer than TIMEOUT");
-		tls_handoff_shutdown_tcp(ctx);
+		tls_handoff_fail_locked(ctx, ETIMEDOUT, "the handshake took longer than TIMEOUT",
+					true);
 		tls_handoff_session_wake(ctx);
 	}
 	mutex_unlock(&ctx->lock);
@@ -328,8 +332,7 @@ static int tls_handoff_begin(struct tls_handoff_ctx *ctx, u32 role)
 fail:
 	if (err == -ESRCH)
 		tls_handoff_stat_inc(ctx->net, TLS_HANDOFF_STAT_NO_AGENT);
-	tls_handoff_fail_locked(ctx, -err, tls_handoff_refusal(err));
-	tls_handoff_shutdown_tcp(ctx);
+	tls_handoff_fail_locked(ctx, -err, tls_handoff_refusal(err), true);
 	sock_error(ctx->sk);
 	return err;
 }
