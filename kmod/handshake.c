@@ -25,6 +25,7 @@ static struct workqueue_struct *tls_handoff_wq;
 void tls_handoff_set_state(struct tls_handoff_ctx *ctx, u8 state)
 {
 	lockdep_assert_held(&ctx->lock);
+	/* Pairs with tls_handoff_state() */
 	smp_store_release(&ctx->state, state);
 }
 
@@ -279,7 +280,7 @@ static const char *tls_handoff_refusal(int err)
  */
 static int tls_handoff_attach_tls(struct tls_handoff_ctx *ctx)
 {
-	static char name[] = "tls";
+	char name[] = "tls";
 
 	lock_sock(ctx->sk);
 	inet_csk(ctx->sk)->icsk_ulp_ops = NULL;
@@ -313,8 +314,9 @@ static int tls_handoff_begin(struct tls_handoff_ctx *ctx, u32 role)
 	tls_handoff_get(ctx);
 	queue_delayed_work(tls_handoff_wq, &handshake->timeout, msecs_to_jiffies(timeout));
 
-	/* From here on every new call waits. Pairs with tls_handoff_plain_enter() */
+	/* From here on every new call waits */
 	tls_handoff_set_state(ctx, TLS_HANDOFF_STATE_HANDSHAKE);
+	/* Pairs with tls_handoff_plain_enter() */
 	smp_mb();
 	err = tls_handoff_evict(ctx);
 	if (err)

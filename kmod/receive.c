@@ -144,7 +144,7 @@ static int tls_handoff_fin(struct tls_handoff_ctx *ctx, struct tls_handoff_rx_fa
 	set_bit(TLS_HANDOFF_BIT_TRUNCATED, &ctx->flags);
 	failure->error = ECONNABORTED;
 	failure->event = TLS_HANDOFF_EVENT_TRUNCATED;
-	failure->words = "the peer closed the connection without close_notify: what was received may be truncated";
+	failure->words = "the peer closed without close_notify: what was received may be cut";
 	return -ECONNABORTED;
 }
 
@@ -464,7 +464,7 @@ int tls_handoff_recvmsg(struct socket *app, struct msghdr *msg, size_t size, int
 	msg->msg_control = control;
 	msg->msg_controllen = controllen;
 	msg->msg_control_is_user = is_user;
-	/* kTLS says "truncated" for want of a control buffer; sunrpc takes EOR for a message's end */
+	/* kTLS misses a control buffer; sunrpc takes EOR for a message's end */
 	msg->msg_flags &= ~(MSG_CTRUNC | MSG_EOR);
 	if (ret > 0)
 		tls_handoff_put_type(msg);

@@ -24,8 +24,7 @@
 
 #include "tls_handoff.h"
 
-static struct proto_ops tls_handoff_ops4 __ro_after_init;
-static struct proto_ops tls_handoff_ops6 __ro_after_init;
+static const struct proto_ops tls_handoff_ops4, tls_handoff_ops6;
 
 /**
  * tls_handoff_get() - one more reference
@@ -377,44 +376,62 @@ static int tls_handoff_mmap(struct file *file, struct socket *app, struct vm_are
 	return -EOPNOTSUPP;
 }
 
+static int tls_handoff_bind(struct socket *app, struct sockaddr_unsized *addr, int len)
+{
+	struct tls_handoff_ctx *ctx = tls_handoff_ctx(app);
+
+	return ctx->inner.ops->bind(&ctx->inner, addr, len);
+}
+
+static int tls_handoff_getname(struct socket *app, struct sockaddr *addr, int peer)
+{
+	struct tls_handoff_ctx *ctx = tls_handoff_ctx(app);
+
+	return ctx->inner.ops->getname(&ctx->inner, addr, peer);
+}
+
+/* What is not named here would reach data past us, or is not offered by TCP either */
+#define TLS_HANDOFF_OPS(_family)				\
+	.family = (_family),					\
+	.owner = THIS_MODULE,					\
+	.release = tls_handoff_release,				\
+	.bind = tls_handoff_bind,				\
+	.connect = tls_handoff_connect,				\
+	.socketpair = sock_no_socketpair,			\
+	.accept = sock_no_accept,				\
+	.getname = tls_handoff_getname,				\
+	.poll = tls_handoff_poll,				\
+	.ioctl = tls_handoff_ioctl,				\
+	.gettstamp = sock_gettstamp,				\
+	.listen = tls_handoff_listen,				\
+	.shutdown = tls_handoff_shutdown,			\
+	.setsockopt = tls_handoff_setsockopt,			\
+	.getsockopt = tls_handoff_getsockopt,			\
+	.sendmsg = tls_handoff_sendmsg,				\
+	.recvmsg = tls_handoff_recvmsg,				\
+	.mmap = tls_handoff_mmap,				\
+	.splice_read = tls_handoff_splice_read,			\
+	.splice_eof = tls_handoff_splice_eof
+
+static const struct proto_ops tls_handoff_ops4 = {
+	TLS_HANDOFF_OPS(PF_INET),
+#ifdef CONFIG_COMPAT
+	.compat_ioctl = tls_handoff_compat_ioctl,
+#endif
+};
+
+static const struct proto_ops tls_handoff_ops6 = {
+	TLS_HANDOFF_OPS(PF_INET6),
+#ifdef CONFIG_COMPAT
+	.compat_ioctl = tls_handoff_compat_ioctl,
+#endif
+};
+
 static struct tcp_ulp_ops tls_handoff_ulp_ops __read_mostly = {
 	.name = TLS_HANDOFF_ULP,
 	.owner = THIS_MODULE,
 	.init = tls_handoff_ulp_init,
 };
-
-/*
- * What is not named here works on app->sk alone (getname, bind, set_rcvlowat and
- * so on) and stays plain TCP's. What would reach data past us is not offered.
- */
-static void __init tls_handoff_build_ops(struct proto_ops *ops, const struct proto_ops *base)
-{
-	*ops = *base;
-	ops->owner = THIS_MODULE;
-	ops->release = tls_handoff_release;
-	ops->connect = tls_handoff_connect;
-	ops->accept = sock_no_accept;
-	ops->listen = tls_handoff_listen;
-	ops->poll = tls_handoff_poll;
-	ops->ioctl = tls_handoff_ioctl;
-#ifdef CONFIG_COMPAT
-	ops->compat_ioctl = tls_handoff_compat_ioctl;
-#endif
-	ops->shutdown = tls_handoff_shutdown;
-	ops->setsockopt = tls_handoff_setsockopt;
-	ops->getsockopt = tls_handoff_getsockopt;
-	ops->getsockopt_iter = NULL;
-	ops->sendmsg = tls_handoff_sendmsg;
-	ops->recvmsg = tls_handoff_recvmsg;
-	ops->mmap = tls_handoff_mmap;
-	ops->splice_read = tls_handoff_splice_read;
-	ops->splice_eof = tls_handoff_splice_eof;
-	ops->set_peek_off = NULL;
-	ops->peek_len = NULL;
-	ops->read_sock = NULL;
-	ops->read_skb = NULL;
-	ops->sendmsg_locked = NULL;
-}
 
 /**
  * tls_handoff_socket_init() - offer the ULP; the last step of loading
@@ -423,10 +440,6 @@ static void __init tls_handoff_build_ops(struct proto_ops *ops, const struct pro
  */
 int __init tls_handoff_socket_init(void)
 {
-	tls_handoff_build_ops(&tls_handoff_ops4, &inet_stream_ops);
-#if IS_ENABLED(CONFIG_IPV6)
-	tls_handoff_build_ops(&tls_handoff_ops6, &inet6_stream_ops);
-#endif
 	return tcp_register_ulp(&tls_handoff_ulp_ops);
 }
 

@@ -72,7 +72,7 @@ enum tls_handoff_stat {
  * @stats: counters of /proc/net/tls_handoff_stat
  */
 struct tls_handoff_net {
-	struct mutex lock;
+	struct mutex lock;	/* protects agents, their lists and pending */
 	struct list_head agents;
 	unsigned int pending;
 	struct xarray sessions;
@@ -81,8 +81,21 @@ struct tls_handoff_net {
 
 /**
  * struct tls_handoff_params - what the program asked for, before START
+ * @profile: %NULL is "default"; strings are NUL-terminated, %NULL where not set
+ * @peer_name: host name or address literal
+ * @psk_identity: which PSK
+ * @alpn: length-prefixed names, checked
+ * @alpn_len: bytes of @alpn
+ * @ciphers: TLS_CIPHER_*, preference first
+ * @cipher_count: entries of @ciphers; 0: not set
+ * @min_version: TLS_1_x_VERSION; 0: not set
+ * @max_version: TLS_1_x_VERSION; 0: not set
+ * @auth: TLS_HANDOFF_AUTH_*; 0: not set
+ * @timeout: milliseconds; 0: not set
+ * @client_cert: TLS_HANDOFF_CERT_*; -1: not set
+ * @resume: 0 or 1; -1: not set
  *
- * Under ctx->lock. Strings are NUL-terminated and %NULL where not set.
+ * Under ctx->lock.
  */
 struct tls_handoff_params {
 	char *profile;
@@ -92,18 +105,24 @@ struct tls_handoff_params {
 	u16 alpn_len;
 	u16 ciphers[TLS_HANDOFF_MAX_CIPHERS];
 	u8 cipher_count;
-	u16 min_version;	/* 0: not set */
+	u16 min_version;
 	u16 max_version;
-	u32 auth;		/* 0: not set */
-	u32 timeout;		/* milliseconds */
-	s8 client_cert;		/* -1: not set */
+	u32 auth;
+	u32 timeout;
+	s8 client_cert;
 	s8 resume;
 };
 
 /**
- * struct tls_handoff_results - what DONE brought; under ctx->lock
+ * struct tls_handoff_results - what DONE brought
+ * @alpn: the chosen name; strings are NUL-terminated, %NULL where there is nothing
+ * @peer_identity: with its kind, as "dns:www.example"
+ * @server_name: the SNI received
+ * @error: why it failed
+ * @peer_cert: DER of the leaf
+ * @peer_cert_len: bytes of @peer_cert
  *
- * All are %NULL where there is nothing. Strings are NUL-terminated.
+ * Under ctx->lock.
  */
 struct tls_handoff_results {
 	char *alpn;
@@ -141,7 +160,7 @@ enum {
 	TLS_HANDOFF_BIT_RX_FAILED,	/* ctx->error is what readers get */
 	TLS_HANDOFF_BIT_RX_SHUT,	/* the program called shutdown(SHUT_RD) */
 	TLS_HANDOFF_BIT_CLOSE_SENT,
-	TLS_HANDOFF_BIT_CLOSE_WANTED,	/* whoever holds tx_mutex sends close_notify on the way out */
+	TLS_HANDOFF_BIT_CLOSE_WANTED,	/* who holds tx_mutex sends close_notify on the way out */
 	TLS_HANDOFF_BIT_CLOSE_RECEIVED,
 	TLS_HANDOFF_BIT_TRUNCATED,
 	TLS_HANDOFF_BIT_TRUNCATION_EOF,
@@ -165,16 +184,40 @@ enum {
  * @refcnt: one for the program's socket, one for the session fd, one for the
  *	pending timeout, and short ones of the netlink family
  * @inner_owner: module of the ops that the program's socket had; released after them
- * @lock: protects the next fields up to @rx_mutex, and the life of @app and @sk
+ * @flags: TLS_HANDOFF_BIT_*, by atomic bit operations
+ * @lock: protects what follows up to @state, and the life of @app and @sk
  * @app: the program's socket; %NULL after its release
  * @sk: the TCP socket; %NULL after the release of @app, which owns the reference
+ * @net: of @sk
+ * @handshake: %NULL outside of one
+ * @params: %NULL until an option is set
+ * @results: %NULL until there are some
+ * @id: session id; 0 before START
+ * @tx_generation: key updates sent
+ * @rx_generation: key updates received
+ * @handshake_usec: START to ready
+ * @tx_limit: records that may be sent under one key; set when ready
+ * @uid: of START's caller
+ * @gid: of START's caller
+ * @pid: of START's caller, in the initial namespace
+ * @error: positive errno of the failure; the first one stays
+ * @verify_status: TLS_HANDOFF_VERIFY_*
+ * @event_error: what EVENT_FAILED carries
+ * @alert_sent: alert description, or -1
+ * @alert_received: alert description, or -1; also written under @rx_mutex
+ * @version: TLS_1_x_VERSION; 0 before DONE
+ * @cipher: TLS_CIPHER_*
+ * @role: TLS_HANDOFF_CLIENT or TLS_HANDOFF_SERVER
+ * @auth: TLS_HANDOFF_AUTH_* that took place
+ * @resumed: 0 or 1
  * @state: TLS_HANDOFF_STATE_*; written under @lock, read without
  * @rx_mutex: one receive at a time, never held while waiting for the peer
  * @tx_mutex: one sender at a time; held while kTLS waits for buffer space
- * @tx_limit: records that may be sent under one key; set when ready
- * @passthrough: calls on the plain socket that are under way, see tls_handoff_plain_enter()
+ * @passthrough: calls on the plain socket that are under way, see
+ *	tls_handoff_plain_enter()
+ * @records_diverted: for INFO
  * @records: diverted records, oldest first; skb->cb is kTLS's
- * @session_lock: protects @session and @events
+ * @session_lock: protects @session against its release
  * @session: struct sock of the session fd, or %NULL
  * @events: bits 1 << TLS_HANDOFF_EVENT_* that the session fd still has to hand out
  */
@@ -184,7 +227,7 @@ struct tls_handoff_ctx {
 	struct module *inner_owner;
 	unsigned long flags;
 
-	struct mutex lock;
+	struct mutex lock;	/* protects the fields up to state */
 	struct socket *app;
 	struct sock *sk;
 	struct tls_handoff_net *net;
@@ -211,13 +254,13 @@ struct tls_handoff_ctx {
 	u8 resumed;
 	u8 state;
 
-	struct mutex rx_mutex;
-	struct mutex tx_mutex;
+	struct mutex rx_mutex;	/* protects kTLS's rx_list against a second reader */
+	struct mutex tx_mutex;	/* protects kTLS's open record and key against a second sender */
 	atomic_t passthrough;
 	atomic64_t records_diverted;
 
 	struct sk_buff_head records;
-	spinlock_t session_lock;
+	spinlock_t session_lock;	/* protects session against its release */
 	struct sock *session;
 	unsigned long events;
 };

@@ -21,7 +21,8 @@
 #define TLS_HANDOFF_MAX_PEER_NAME	253
 #define TLS_HANDOFF_MAX_ALPN_NAMES	8	/* names */
 #define TLS_HANDOFF_MAX_ALPN_NAME	32
-#define TLS_HANDOFF_MAX_ALPN		(TLS_HANDOFF_MAX_ALPN_NAMES * (TLS_HANDOFF_MAX_ALPN_NAME + 1))
+#define TLS_HANDOFF_MAX_ALPN		(TLS_HANDOFF_MAX_ALPN_NAMES *		\
+					 (TLS_HANDOFF_MAX_ALPN_NAME + 1))
 #define TLS_HANDOFF_MAX_PSK_IDENTITY	128
 #define TLS_HANDOFF_MAX_CIPHERS		8	/* entries */
 #define TLS_HANDOFF_MAX_IDENTITY	512
@@ -174,11 +175,14 @@ struct tls_handoff_tx_update {
 #define TLS_HANDOFF_RECORD_EVENT	0
 
 enum {
-	TLS_HANDOFF_EVENT_FAILED = 1,	/* a record failed locally; error is EBADMSG, EMSGSIZE, EINVAL */
-	TLS_HANDOFF_EVENT_TRUNCATED = 2, /* FIN without close_notify */
-	TLS_HANDOFF_EVENT_CLOSED = 3,	/* the program closed the socket: nothing more will come */
-	TLS_HANDOFF_EVENT_REKEY = 4,	/* a new sending key is wanted: limit near, or TLS_HANDOFF_REKEY */
-	TLS_HANDOFF_EVENT_DATA = 5,	/* data was read since the last handshake record; comes before the next */
+	/* a record failed locally; error is EBADMSG, EMSGSIZE, EINVAL, EPROTO */
+	TLS_HANDOFF_EVENT_FAILED = 1,
+	TLS_HANDOFF_EVENT_TRUNCATED = 2,	/* FIN without close_notify */
+	TLS_HANDOFF_EVENT_CLOSED = 3,		/* the program closed the socket */
+	/* a new sending key is wanted: limit near, or TLS_HANDOFF_REKEY */
+	TLS_HANDOFF_EVENT_REKEY = 4,
+	/* data was read since the last handshake record; comes before the next */
+	TLS_HANDOFF_EVENT_DATA = 5,
 };
 
 struct tls_handoff_event {
