@@ -411,7 +411,7 @@ int credentials_attach_keys(struct profile *profile, struct keyclient *keys)
 	for (size_t i = 0; i < keyclient_key_count(keys); i++) {
 		struct keyclient_key *key = keyclient_key(keys, i);
 
-		if (strcmp(key->profile, profile->name))
+		if (strcmp(key->profile, profile->name) != 0)
 			continue;
 		if (attach_chains(profile, key) < 0 || attach_raw_key(profile, key) < 0)
 			log_message(LOG_ERR, "profile \"%s\": GnuTLS does not take private key %u",

@@ -80,8 +80,8 @@ static int next_keys(struct session *session, enum session_direction direction,
 static int send_update(struct session *session)
 {
 	static const uint8_t message[] = { MESSAGE_KEY_UPDATE, 0, 0, 1, UPDATE_NOT_REQUESTED };
-	union keyinfo info;
-	size_t length;
+	union keyinfo info = { 0 };
+	size_t length = 0;
 	int r;
 
 	r = next_keys(session, SESSION_TX, &info, &length);
@@ -94,8 +94,8 @@ static int send_update(struct session *session)
 
 static int send_rx_keys(struct session *session)
 {
-	union keyinfo info;
-	size_t length;
+	union keyinfo info = { 0 };
+	size_t length = 0;
 	int r;
 
 	r = next_keys(session, SESSION_RX, &info, &length);

@@ -123,6 +123,18 @@ void failure_init(struct failure *failure)
 	*failure = (struct failure){ .alert = ALERT_NONE, .alert_received = ALERT_NONE };
 }
 
+int failure_cut(const char *text, size_t max)
+{
+	size_t length = strnlen(text, max + 1);
+
+	if (length <= max)
+		return (int)length;
+	length = max;
+	while (length && ((unsigned char)text[length] & 0xc0) == 0x80)
+		length--;
+	return (int)length;
+}
+
 void failure_set(struct failure *failure, int error, int alert, const char *format, ...)
 {
 	va_list args;
@@ -134,6 +146,8 @@ void failure_set(struct failure *failure, int error, int alert, const char *form
 	va_start(args, format);
 	vsnprintf(failure->words, sizeof(failure->words), format, args);
 	va_end(args);
+	if (strlen(failure->words) == sizeof(failure->words) - 1)
+		failure->words[failure_cut(failure->words, sizeof(failure->words) - 2)] = 0;
 }
 
 static void failure_received(struct failure *failure, int received)

@@ -7,6 +7,7 @@
 #define TLSHD_SESSION_FAILURE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <gnutls/gnutls.h>
 
@@ -58,6 +59,9 @@ void failure_init(struct failure *failure);
 /* The first call counts; what fails while we give up is a consequence. */
 void failure_set(struct failure *failure, int error, int alert, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
+
+/* Bytes of @text, at most @max, that end with a whole character: for "%.*s" in a sentence. */
+int failure_cut(const char *text, size_t max);
 
 /* @code is what gnutls_handshake() returned; @received the alert if it was one. */
 void failure_gnutls(struct failure *failure, int code, int received);

@@ -21,7 +21,8 @@
 #include "transport.h"
 #include "verify.h"
 
-#define MAX_PRIORITY 512 /* bytes of a priority string */
+#define MAX_PRIORITY   512 /* bytes of a priority string */
+#define SHOWN_IDENTITY 100 /* bytes of a peer's identity in a sentence */
 
 static const char priority_base[] =
 	"NORMAL:-VERS-ALL:-CIPHER-ALL:-MAC-ALL:+AEAD:-SIGN-RSA-SHA1:-SIGN-ECDSA-SHA1:"
@@ -291,10 +292,10 @@ static int explain(struct handshake *handshake, int code)
 {
 	if (is_wrong_psk(handshake, code)) {
 		handshake->failure.verify = TLS_HANDOFF_VERIFY_PSK;
-		failure_set(
-			&handshake->failure, EKEYREJECTED, ALERT_DECRYPT_ERROR,
-			"The peer has another pre-shared key for \"%.100s\" than profile \"%s\".",
-			handshake->identity, handshake->session->profile->name);
+		failure_set(&handshake->failure, EKEYREJECTED, ALERT_DECRYPT_ERROR,
+			    "The peer has another pre-shared key for \"%.*s\" than profile \"%s\".",
+			    failure_cut(handshake->identity, SHOWN_IDENTITY), handshake->identity,
+			    handshake->session->profile->name);
 		return -1;
 	}
 	if (code == GNUTLS_E_INSUFFICIENT_CREDENTIALS &&

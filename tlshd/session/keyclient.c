@@ -29,7 +29,7 @@ struct keyclient {
 	bool ready;	      /* READY came */
 	int closed;	      /* 0, or why the channel ended: -EPIPE, -EPROTO */
 	GPtrArray *keys;      /* struct keyclient_key */
-	GArray *psks;	      /* struct psk */
+	GPtrArray *psks;      /* struct psk */
 	GHashTable *requests; /* &request->id: request */
 	uint64_t last_id;
 };
@@ -94,20 +94,23 @@ static int handle_key(struct keyclient *client, const struct channel_message *ms
 static int handle_psk(struct keyclient *client, const struct channel_message *msg)
 {
 	struct keys_psk announce;
-	struct psk psk = { 0 };
+	struct psk *psk;
 
 	if (client->ready || msg->session || client->psks->len >= KEYS_MAX_KEYS ||
 	    msg->length <= sizeof(announce) ||
-	    msg->length > sizeof(announce) + sizeof(psk.identity))
+	    msg->length > sizeof(announce) + sizeof(psk->identity))
 		return -EPROTO;
 	memcpy(&announce, msg->payload, sizeof(announce));
 	if (!profile_name_is_sane(announce.profile, sizeof(announce.profile)))
 		return -EPROTO;
-	psk.number = le32toh(announce.number);
-	memcpy(psk.profile, announce.profile, sizeof(psk.profile));
-	psk.length = msg->length - sizeof(announce);
-	memcpy(psk.identity, msg->payload + sizeof(announce), psk.length);
-	g_array_append_val(client->psks, psk);
+	psk = calloc(1, sizeof(*psk));
+	if (!psk)
+		return -ENOMEM;
+	psk->number = le32toh(announce.number);
+	memcpy(psk->profile, announce.profile, sizeof(psk->profile));
+	psk->length = msg->length - sizeof(announce);
+	memcpy(psk->identity, msg->payload + sizeof(announce), psk->length);
+	g_ptr_array_add(client->psks, psk);
 	return 0;
 }
 
@@ -230,7 +233,7 @@ int keyclient_new(struct event_base *base, int fd, struct keyclient **ret_client
 		return -ENOMEM;
 	client->base = base;
 	client->keys = g_ptr_array_new_with_free_func(key_free);
-	client->psks = g_array_new(FALSE, FALSE, sizeof(struct psk));
+	client->psks = g_ptr_array_new_with_free_func(free);
 	client->requests = g_hash_table_new(g_int64_hash, g_int64_equal);
 	r = channel_new(base, fd, &keyclient_ops, client, &client->channel);
 	if (r == 0 && event_base_dispatch(base) < 0)
@@ -251,7 +254,7 @@ void keyclient_free(struct keyclient *client)
 		return;
 	channel_free(client->channel);
 	g_ptr_array_free(client->keys, TRUE);
-	g_array_free(client->psks, TRUE);
+	g_ptr_array_free(client->psks, TRUE);
 	g_hash_table_destroy(client->requests);
 	free(client);
 }
@@ -270,7 +273,7 @@ int keyclient_find_psk(const struct keyclient *client, const char *profile, cons
 		       size_t length, uint32_t *ret_number)
 {
 	for (guint i = 0; i < client->psks->len; i++) {
-		const struct psk *psk = &g_array_index(client->psks, struct psk, i);
+		const struct psk *psk = g_ptr_array_index(client->psks, i);
 
 		if (strcmp(psk->profile, profile) == 0 && psk->length == length &&
 		    memcmp(psk->identity, identity, length) == 0) {

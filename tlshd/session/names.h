@@ -18,6 +18,9 @@
 /* An IPv4 or IPv6 address literal: its 4 or 16 bytes, or 0 if @name is none. */
 size_t names_address(const char *name, uint8_t ret_address[16]);
 
+/* Whether @name has only what A-labels (and the underscore) are made of. */
+bool names_is_host(const char *name);
+
 /* Whether a dNSName of a certificate stands for the host @name (both A-labels): equal in any
  * case, or "*" for exactly its first label. */
 bool names_match_dns(const char *pattern, size_t pattern_length, const char *name);

@@ -255,7 +255,7 @@ static int narrow_peer_name(const struct attr_table *options, struct parameters 
 	else
 		r = -1;
 	gnutls_free(mapped.data);
-	if (r < 0) {
+	if (r < 0 || !names_is_host(p->peer_name)) {
 		failure_set(failure, EINVAL, ALERT_NONE,
 			    "TLS_HANDOFF_PEER_NAME is neither a host name nor an address.");
 		return -1;

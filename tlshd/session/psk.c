@@ -83,8 +83,8 @@ static int server_key(gnutls_session_t tls, const gnutls_datum_t *username, gnut
 	uint32_t number;
 
 	log_escape(shown, sizeof(shown), (const char *)username->data, username->size);
-	if ((only[0] &&
-	     (strlen(only) != username->size || memcmp(only, username->data, username->size))) ||
+	if ((only[0] && (strlen(only) != username->size ||
+			 memcmp(only, username->data, username->size) != 0)) ||
 	    keyclient_find_psk(handshake->session->room->keys, profile->name, username->data,
 			       username->size, &number) < 0) {
 		handshake->failure.verify = TLS_HANDOFF_VERIFY_PSK;

@@ -6,22 +6,27 @@
 #include <endian.h>
 #include <errno.h>
 #include <glib.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "attr.h"
 #include "channel.h"
+#include "coroutine.h"
 #include "established.h"
 #include "handshake.h"
 #include "log.h"
 #include "narrow.h"
+#include "pool.h"
 #include "profile.h"
 #include "session.h"
 
 struct session_table {
 	GHashTable *by_id;	 /* &session->id: session */
+	struct pool pool;	 /* of sessions */
 	unsigned int handshakes; /* that run */
 	bool greeted;		 /* HELLO came */
+	struct event *rest;	 /* soon after the last handshake */
 	struct event *clock;	 /* ticks while a profile has rekey_seconds */
 };
 
@@ -40,6 +45,30 @@ static void handle_tick(evutil_socket_t fd, short what, void *arg)
 	for (guint i = 0; i < due->len; i++)
 		established_rekey(g_ptr_array_index(due, i));
 	g_ptr_array_free(due, TRUE);
+}
+
+/* What a wave of handshakes needed is not kept for the next one. */
+static void handle_rest(evutil_socket_t fd, short what, void *arg)
+{
+	struct session_table *table = arg;
+
+	if (table->handshakes)
+		return;
+	coroutine_drain();
+	malloc_trim(0);
+}
+
+static void handshake_ended(struct session *session)
+{
+	static const struct timeval second = { .tv_sec = 1 };
+	struct session_table *table = session->room->sessions;
+
+	if (!session->pending)
+		return;
+	session->pending = false;
+	/* without the timer the memory stays; that is all */
+	if (--table->handshakes == 0)
+		event_add(table->rest, &second);
 }
 
 static int start_clock(struct room *room)
@@ -63,7 +92,9 @@ int session_table_new(struct room *room)
 	if (!room->sessions)
 		return -ENOMEM;
 	room->sessions->by_id = g_hash_table_new(g_int64_hash, g_int64_equal);
-	return start_clock(room);
+	room->sessions->pool.size = (sizeof(struct session) + 15) & ~(size_t)15;
+	room->sessions->rest = event_new(room->base, -1, 0, handle_rest, room->sessions);
+	return room->sessions->rest ? start_clock(room) : -ENOMEM;
 }
 
 void session_table_free(struct session_table *table)
@@ -80,12 +111,15 @@ void session_table_free(struct session_table *table)
 	g_hash_table_destroy(table->by_id);
 	if (table->clock)
 		event_free(table->clock);
+	if (table->rest)
+		event_free(table->rest);
+	pool_free(&table->pool);
 	free(table);
 }
 
 static struct session *session_new(struct room *room, uint64_t id)
 {
-	struct session *session = calloc(1, sizeof(*session));
+	struct session *session = pool_take(&room->sessions->pool);
 
 	if (!session)
 		return NULL;
@@ -103,11 +137,10 @@ void session_free(struct session *session)
 
 	if (session->handshake)
 		handshake_abort(session->handshake);
-	table->handshakes -= session->pending;
+	handshake_ended(session);
 	g_hash_table_remove(table->by_id, &session->id);
 	established_forget(session);
-	explicit_bzero(session, sizeof(*session));
-	free(session);
+	pool_give(&table->pool, session);
 }
 
 int session_send(struct session *session, uint16_t type, const void *payload, size_t length)
@@ -192,8 +225,7 @@ void session_fail(struct session *session, const struct failure *failure)
 
 void session_established(struct session *session)
 {
-	session->room->sessions->handshakes--;
-	session->pending = false;
+	handshake_ended(session);
 	established_start(session);
 }
 

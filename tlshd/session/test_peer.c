@@ -13,13 +13,16 @@
 
 void queue_put(struct queue *queue, const void *bytes, size_t length)
 {
+	uint8_t *grown;
+
 	if (!length)
 		return;
 	if (queue->length)
 		memmove(queue->bytes, queue->bytes + queue->start, queue->length);
 	queue->start = 0;
-	queue->bytes = realloc(queue->bytes, queue->length + length);
-	assert_non_null(queue->bytes);
+	grown = realloc(queue->bytes, queue->length + length);
+	assert_non_null(grown);
+	queue->bytes = grown;
 	memcpy(queue->bytes + queue->length, bytes, length);
 	queue->length += length;
 }

@@ -4,6 +4,7 @@
  */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <openssl/err.h>
@@ -151,7 +152,7 @@ static unsigned int psk_for_client(SSL *ssl, const char *hint, char *identity,
 	struct openssl_peer *p = SSL_get_app_data(ssl);
 
 	assert_true(strlen(p->psk_identity) < max_identity && p->psk_length <= max_psk);
-	strcpy(identity, p->psk_identity);
+	memcpy(identity, p->psk_identity, strlen(p->psk_identity) + 1);
 	memcpy(psk, p->psk, p->psk_length);
 	return (unsigned int)p->psk_length;
 }
@@ -161,7 +162,7 @@ static unsigned int psk_for_server(SSL *ssl, const char *identity, unsigned char
 {
 	struct openssl_peer *p = SSL_get_app_data(ssl);
 
-	if (strcmp(identity, p->psk_identity))
+	if (strcmp(identity, p->psk_identity) != 0)
 		return 0;
 	memcpy(psk, p->psk, p->psk_length);
 	return (unsigned int)p->psk_length;
@@ -216,7 +217,7 @@ static void set_psk(struct openssl_peer *p, const struct peer_setup *setup)
 
 	if (!setup->psk_identity)
 		return;
-	strcpy(p->psk_identity, setup->psk_identity);
+	snprintf(p->psk_identity, sizeof(p->psk_identity), "%s", setup->psk_identity);
 	psk = OPENSSL_hexstr2buf(setup->psk_hex, &length);
 	assert_true(psk && (size_t)length <= sizeof(p->psk));
 	memcpy(p->psk, psk, (size_t)length);

@@ -48,11 +48,11 @@ void rig_leave_folder(void)
 
 static void write_config(const char *text)
 {
-	FILE *file = fopen("tlshd.conf", "we");
+	int fd = open("tlshd.conf", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 
-	assert_non_null(file);
-	assert_true(fputs(text, file) >= 0);
-	assert_int_equal(fclose(file), 0);
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+	close(fd);
 }
 
 static const char *program(const char *variable)
@@ -73,7 +73,8 @@ static pid_t spawn(const char *path, int log, const int *fds, int count)
 	if (pid)
 		return pid;
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	dup2(log, STDERR_FILENO);
+	if (log >= 0)
+		dup2(log, STDERR_FILENO);
 	for (int i = 0; i < count; i++)
 		moved[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, 20);
 	for (int i = 0; i < count; i++)
@@ -168,10 +169,10 @@ bool rig_log_has(const struct rig *rig, const char *text)
 	char line[1024];
 	bool found = false;
 
-	assert_non_null(file);
-	while (!found && fgets(line, sizeof(line), file))
+	while (file && !found && fgets(line, sizeof(line), file))
 		found = strstr(line, text);
-	fclose(file);
+	if (file)
+		fclose(file);
 	return found;
 }
 

@@ -171,7 +171,8 @@ static int verify_raw(struct handshake *handshake, const gnutls_datum_t *spki)
 	handshake->failure.verify = TLS_HANDOFF_VERIFY_UNTRUSTED;
 	failure_set(&handshake->failure, EKEYREJECTED, ALERT_CERTIFICATE_UNKNOWN,
 		    "The peer's public key (%.*s) is not in the truststore of profile \"%s\".",
-		    SHOWN_NAME, handshake->identity, handshake->session->profile->name);
+		    failure_cut(handshake->identity, SHOWN_NAME), handshake->identity,
+		    handshake->session->profile->name);
 	return GNUTLS_E_CERTIFICATE_ERROR;
 }
 
