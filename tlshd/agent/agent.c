@@ -50,8 +50,8 @@ struct agent {
 
 static const struct generation_ops generation_ops;
 
-/* The policy of the file as it is now.  On failure the mistake is logged. */
-static int load_policy(const char *path, struct policy **ret_policy)
+/* The policy of the file as it is now.  On failure *ret_error (to free()) is the mistake. */
+static int load_policy(const char *path, struct policy **ret_policy, char **ret_error)
 {
 	struct config *config = NULL;
 	char *error = NULL;
@@ -62,18 +62,21 @@ static int load_policy(const char *path, struct policy **ret_policy)
 		ret = policy_load(config, ret_policy, &error);
 	config_free(config);
 	if (ret < 0)
-		log_message(LOG_ERR, "%s", error ? error : strerror(-ret));
-	free(error);
+		*ret_error = error ? error : strdup(strerror(-ret));
 	return ret;
 }
 
 int agent_check(const struct generation_settings *settings)
 {
 	struct policy *policy;
+	char *error = NULL;
 	int status;
 
-	if (load_policy(settings->config_path, &policy) < 0)
+	if (load_policy(settings->config_path, &policy, &error) < 0) {
+		fprintf(stderr, "%s\n", error);
+		free(error);
 		return AGENT_EXIT_FAILED;
+	}
 	policy_free(policy);
 	status = generation_check("tlshd-session", settings);
 	return generation_check("tlshd-keys", settings) | status;
@@ -82,12 +85,17 @@ int agent_check(const struct generation_settings *settings)
 static int start_candidate(struct agent *agent)
 {
 	struct policy *policy;
+	char *error = NULL;
 	int ret;
 
-	ret = load_policy(agent->settings->config_path, &policy);
-	if (ret == 0)
-		ret = generation_start(agent->base, agent->settings, policy, &generation_ops, agent,
-				       &agent->candidate);
+	ret = load_policy(agent->settings->config_path, &policy, &error);
+	if (ret < 0) {
+		log_message(LOG_ERR, "%s", error);
+		free(error);
+		return ret;
+	}
+	ret = generation_start(agent->base, agent->settings, policy, &generation_ops, agent,
+			       &agent->candidate);
 	if (ret == 0)
 		g_ptr_array_add(agent->generations, agent->candidate);
 	return ret;
