@@ -45,10 +45,20 @@ static int chain_issuers(struct profile_chain *chain)
 	return r < 0 ? -EINVAL : 0;
 }
 
+/* What pairing and choosing need to know of it */
+static int describe_chain(struct profile_chain *chain)
+{
+	if (chain->count == 0 || gnutls_pubkey_export2(chain->certificates[0].pubkey,
+						       GNUTLS_X509_FMT_DER, &chain->spki) < 0)
+		return -EINVAL;
+	return chain_issuers(chain);
+}
+
 int credentials_load_chain(const char *path, const gnutls_datum_t *data,
 			   struct profile_chain *ret_chain, char **ret_mistake)
 {
-	struct profile_chain chain = { .count = PROFILE_MAX_CHAIN };
+	struct profile_chain chain = { 0 };
+	unsigned int count = PROFILE_MAX_CHAIN;
 	gnutls_x509_crt_fmt_t format;
 	int r;
 
@@ -57,25 +67,20 @@ int credentials_load_chain(const char *path, const gnutls_datum_t *data,
 	chain.path = strdup(path);
 	chain.certificates = calloc(PROFILE_MAX_CHAIN, sizeof(*chain.certificates));
 	if (!chain.path || !chain.certificates) {
-		chain.count = 0;
 		credentials_free_chain(&chain);
 		return -ENOMEM;
 	}
-	r = gnutls_pcert_list_import_x509_raw(chain.certificates, &chain.count, data, format,
-					      GNUTLS_X509_CRT_LIST_FAIL_IF_UNSORTED);
+	r = gnutls_pcert_list_import_x509_raw(chain.certificates, &count, data, format,
+					      GNUTLS_X509_CRT_LIST_SORT);
 	if (r < 0) {
-		chain.count = 0;
 		mistake(ret_mistake, path,
 			r == GNUTLS_E_SHORT_MEMORY_BUFFER ? "more than 16 certificates" :
 							    gnutls_strerror(r));
-	} else if (chain.count == 0) {
-		r = -EINVAL;
-		mistake(ret_mistake, path, "no certificate in it");
-	} else if (gnutls_pubkey_export2(chain.certificates[0].pubkey, GNUTLS_X509_FMT_DER,
-					 &chain.spki) < 0 ||
-		   chain_issuers(&chain) < 0) {
-		r = -EINVAL;
-		mistake(ret_mistake, path, "a certificate cannot be read");
+	} else {
+		chain.count = count;
+		r = describe_chain(&chain);
+		if (r < 0)
+			mistake(ret_mistake, path, "no certificate in it that can be read");
 	}
 	if (r < 0) {
 		credentials_free_chain(&chain);

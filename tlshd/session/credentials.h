@@ -8,7 +8,7 @@
 
 #include "profile.h"
 
-/* Reads one chain (PEM, leaf first, or one DER certificate).  0 or -errno, then
+/* Reads one chain (PEM in any order, or one DER certificate).  0 or -errno, then
  * *ret_mistake (caller frees) is "PATH: what is wrong". */
 int credentials_load_chain(const char *path, const gnutls_datum_t *data,
 			   struct profile_chain *ret_chain, char **ret_mistake);
