@@ -62,4 +62,10 @@ with_lock() {
 # hash_of FILE...: short, by content only.
 hash_of() { cat "$@" | sha256sum | cut -c1-16; }
 
-root_dir() { printf '%s\n' "$cache/root-$(hash_of "$vm_dir/packages" "$vm_dir/root-finish")"; }
+# The root that fits the tree; a changed comment makes no new one.
+root_dir() {
+	local hash
+	hash=$(grep -hvE '^[[:space:]]*(#|$)' "$vm_dir/packages" "$vm_dir/root-finish" |
+		sha256sum | cut -c1-16)
+	printf '%s\n' "$cache/root-$hash"
+}
