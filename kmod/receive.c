@@ -11,6 +11,7 @@
 
 #include <linux/fs.h>
 #include <linux/splice.h>
+#include <net/rps.h>
 #include <net/strparser.h>
 #include <net/tls_prot.h>
 
@@ -23,6 +24,18 @@
  * costs a copy later, so only short ones: tickets, key updates and alerts are.
  */
 #define TLS_HANDOFF_LOOK_BYTES	4096
+/*
+ * A program that does not block can be told too much and loses one EAGAIN. After this
+ * many records of data in a row only what may be an alert or a KeyUpdate is looked at.
+ */
+#define TLS_HANDOFF_LOOKS_NONBLOCK	8
+#define TLS_HANDOFF_LOOK_BYTES_NONBLOCK	64
+
+/* ctx->flags with which a read is nothing special; data was seen before */
+#define TLS_HANDOFF_RX_PLAIN_MASK (TLS_HANDOFF_RX_HELD | BIT(TLS_HANDOFF_BIT_RX_FAILED) |\
+				   BIT(TLS_HANDOFF_BIT_RX_EOF) | BIT(TLS_HANDOFF_BIT_RX_FRAGMENT) |\
+				   BIT(TLS_HANDOFF_BIT_RX_DATA))
+#define TLS_HANDOFF_RX_PLAIN	BIT(TLS_HANDOFF_BIT_RX_DATA)
 
 /* What a record that is no data, or its absence, means for the reader */
 enum tls_handoff_verdict {
@@ -385,6 +398,12 @@ static int tls_handoff_rx(struct tls_handoff_ctx *ctx, struct msghdr *msg, size_
 	int ret;
 
 	for (;;) {
+		/* A try in vain costs as much as a record */
+		if (!tls_handoff_rx_possible(ctx)) {
+			ret = tls_handoff_rx_wait(ctx, &timeo, tls_handoff_rx_possible);
+			if (ret)
+				return copied ? copied : ret;
+		}
 		ret = tls_handoff_rx_locked(ctx, msg, size - copied, flags);
 		if (ret > 0 && flags & MSG_PEEK) {
 			copied = ret;
@@ -406,9 +425,6 @@ static int tls_handoff_rx(struct tls_handoff_ctx *ctx, struct msghdr *msg, size_
 		}
 		if (ret != -EAGAIN)
 			return copied ? copied : ret;
-		ret = tls_handoff_rx_wait(ctx, &timeo, tls_handoff_rx_possible);
-		if (ret)
-			return copied ? copied : ret;
 	}
 }
 
@@ -421,16 +437,9 @@ static void tls_handoff_put_type(struct msghdr *msg)
 		put_cmsg(msg, SOL_TLS, TLS_GET_RECORD_TYPE, sizeof(type), &type);
 }
 
-/**
- * tls_handoff_recvmsg() - proto_ops.recvmsg of a taken-over socket
- * @app: the program's socket
- * @msg: where to
- * @size: bytes
- * @flags: MSG_DONTWAIT, MSG_PEEK, MSG_WAITALL; -EOPNOTSUPP for MSG_OOB and MSG_TRUNC
- *
- * Return: bytes of application data, 0 at close_notify, or as recv(2).
- */
-int tls_handoff_recvmsg(struct socket *app, struct msghdr *msg, size_t size, int flags)
+/* All that tls_handoff_recvmsg() promises */
+static noinline int tls_handoff_recvmsg_any(struct socket *app, struct msghdr *msg, size_t size,
+					    int flags)
 {
 	struct tls_handoff_ctx *ctx = tls_handoff_ctx(app);
 	struct sock *sk = app->sk;
@@ -468,6 +477,65 @@ int tls_handoff_recvmsg(struct socket *app, struct msghdr *msg, size_t size, int
 	msg->msg_flags &= ~(MSG_CTRUNC | MSG_EOR);
 	if (ret > 0)
 		tls_handoff_put_type(msg);
+	return ret;
+}
+
+/* Under rx_mutex, which it unlocks: a read that was more than plain data */
+static noinline int tls_handoff_rx_finish(struct tls_handoff_ctx *ctx, int ret)
+{
+	struct tls_handoff_rx_failure failure = {};
+
+	ret = tls_handoff_rx_result(ctx, ret, -EIO, &failure);
+	/* As in tls_handoff_rx_try(): start on what is behind the data */
+	if (ret > 0)
+		tls_handoff_rx_divert(ctx, &failure);
+	mutex_unlock(&ctx->rx_mutex);
+	if (unlikely(failure.error))
+		tls_handoff_fail_record(ctx, failure.error, failure.event, failure.words);
+	return ret;
+}
+
+/**
+ * tls_handoff_recvmsg() - proto_ops.recvmsg of a taken-over socket
+ * @app: the program's socket
+ * @msg: where to
+ * @size: bytes
+ * @flags: MSG_DONTWAIT, MSG_PEEK, MSG_WAITALL; -EOPNOTSUPP for MSG_OOB and MSG_TRUNC
+ *
+ * A plain recv() for which a record is there is what throughput depends on: it takes as
+ * few instructions as it can, and leaves everything else to tls_handoff_recvmsg_any().
+ *
+ * Return: bytes of application data, 0 at close_notify, or as recv(2).
+ */
+int tls_handoff_recvmsg(struct socket *app, struct msghdr *msg, size_t size, int flags)
+{
+	struct tls_handoff_ctx *ctx = tls_handoff_ctx(app);
+	struct tls_sw_context_rx *rx;
+	int ret;
+
+	/* A control buffer of a kernel consumer, SO_RCVLOWAT and the like need more care */
+	if (flags & ~MSG_DONTWAIT || msg->msg_controllen || !size ||
+	    tls_handoff_state(ctx) != TLS_HANDOFF_STATE_ESTABLISHED ||
+	    READ_ONCE(app->sk->sk_rcvlowat) > 1)
+		return tls_handoff_recvmsg_any(app, msg, size, flags);
+	rx = tls_handoff_rx_ctx(ctx);
+	if (!READ_ONCE(rx->strp.msg_ready) || mutex_lock_interruptible(&ctx->rx_mutex))
+		return tls_handoff_recvmsg_any(app, msg, size, flags);
+	if (unlikely((READ_ONCE(ctx->flags) & TLS_HANDOFF_RX_PLAIN_MASK) !=
+		     TLS_HANDOFF_RX_PLAIN)) {
+		mutex_unlock(&ctx->rx_mutex);
+		return tls_handoff_recvmsg_any(app, msg, size, flags);
+	}
+
+	sock_rps_record_flow(app->sk);
+	ret = READ_ONCE(app->sk->sk_prot)->recvmsg(app->sk, msg, size, MSG_DONTWAIT);
+	if (likely(ret > 0 && skb_queue_empty_lockless(&rx->rx_list)))
+		mutex_unlock(&ctx->rx_mutex);
+	else
+		ret = tls_handoff_rx_finish(ctx, ret);
+	msg->msg_flags &= ~(MSG_CTRUNC | MSG_EOR);
+	if (unlikely(ret == -EAGAIN))
+		return tls_handoff_recvmsg_any(app, msg, size, flags);
 	return ret;
 }
 
@@ -539,19 +607,24 @@ ssize_t tls_handoff_splice_read(struct socket *app, loff_t *ppos, struct pipe_in
 /**
  * tls_handoff_rx_look() - before poll(): is the next record one for the program?
  * @ctx: the context, established; the caller is a call on the program's socket
+ * @nonblock: the program's file has O_NONBLOCK
  *
  * A lone ticket must not make the socket readable: a blocking recv() would then
  * hang. If a reader is there, it looks itself.
  */
-void tls_handoff_rx_look(struct tls_handoff_ctx *ctx)
+void tls_handoff_rx_look(struct tls_handoff_ctx *ctx, bool nonblock)
 {
+	bool brief = nonblock && READ_ONCE(ctx->rx_looks) >= TLS_HANDOFF_LOOKS_NONBLOCK;
+	int longest = brief ? TLS_HANDOFF_LOOK_BYTES_NONBLOCK : TLS_HANDOFF_LOOK_BYTES;
 	struct tls_sw_context_rx *rx = tls_handoff_rx_ctx(ctx);
 	struct tls_handoff_rx_failure failure = {};
 	struct msghdr msg = {};
 	struct kvec iov;
 	u8 byte;
+	int ret;
 
-	if (!READ_ONCE(rx->strp.msg_ready) && skb_queue_empty_lockless(&rx->rx_list))
+	if (skb_queue_empty_lockless(&rx->rx_list) &&
+	    (!READ_ONCE(rx->strp.msg_ready) || READ_ONCE(rx->strp.stm.full_len) > longest))
 		return;
 	if (!mutex_trylock(&ctx->rx_mutex))
 		return;
@@ -559,13 +632,17 @@ void tls_handoff_rx_look(struct tls_handoff_ctx *ctx)
 	while (tls_handoff_rx_stopped(ctx) > 0) {
 		if (skb_queue_empty_lockless(&rx->rx_list) &&
 		    (!READ_ONCE(rx->strp.msg_ready) ||
-		     READ_ONCE(rx->strp.stm.full_len) > TLS_HANDOFF_LOOK_BYTES))
+		     READ_ONCE(rx->strp.stm.full_len) > longest))
 			break;
 		iov.iov_base = &byte;
 		iov.iov_len = sizeof(byte);
 		iov_iter_kvec(&msg.msg_iter, ITER_DEST, &iov, 1, sizeof(byte));
-		if (tls_handoff_rx_try(ctx, &msg, sizeof(byte), MSG_PEEK, &failure) != -EAGAIN)
+		ret = tls_handoff_rx_try(ctx, &msg, sizeof(byte), MSG_PEEK, &failure);
+		if (ret > 0 && ctx->rx_looks < TLS_HANDOFF_LOOKS_NONBLOCK)
+			WRITE_ONCE(ctx->rx_looks, ctx->rx_looks + 1);
+		if (ret != -EAGAIN)
 			break;
+		WRITE_ONCE(ctx->rx_looks, 0);
 		if (!tls_handoff_rx_possible(ctx))
 			break;
 	}

@@ -300,7 +300,7 @@ static __poll_t tls_handoff_poll(struct file *file, struct socket *app, poll_tab
 		return ctx->inner.ops->poll(file, &ctx->inner, NULL);
 	}
 
-	tls_handoff_rx_look(ctx);
+	tls_handoff_rx_look(ctx, file->f_flags & O_NONBLOCK);
 	/* What it found may have ended the connection */
 	if (tls_handoff_state(ctx) == TLS_HANDOFF_STATE_FAILED)
 		return EPOLLERR | EPOLLHUP | EPOLLRDHUP | EPOLLIN | EPOLLRDNORM | EPOLLOUT |
@@ -346,6 +346,8 @@ static int tls_handoff_shutdown(struct socket *app, int how)
 		return ctx->inner.ops->shutdown(&ctx->inner, SHUT_RD);
 	/* A sender that is stuck sends close_notify and FIN on its way out */
 	set_bit(TLS_HANDOFF_BIT_CLOSE_WANTED, &ctx->flags);
+	/* Pairs with tls_handoff_tx_unlock() */
+	smp_mb__after_atomic();
 	if (mutex_trylock(&ctx->tx_mutex))
 		tls_handoff_tx_unlock(ctx);
 	if (how == SHUT_RDWR)

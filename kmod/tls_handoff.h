@@ -174,6 +174,11 @@ enum {
 	TLS_HANDOFF_BIT_SHUTDOWN,	/* failed, and TCP is shut down already */
 };
 
+/* A sender has more to do than to send */
+#define TLS_HANDOFF_TX_MARKED	(BIT(TLS_HANDOFF_BIT_CLOSE_SENT) |		\
+				 BIT(TLS_HANDOFF_BIT_CLOSE_WANTED) |		\
+				 BIT(TLS_HANDOFF_BIT_TX_HOLD))
+
 /* Readers wait, whatever was received */
 #define TLS_HANDOFF_RX_HELD	(BIT(TLS_HANDOFF_BIT_RX_HOLD) | BIT(TLS_HANDOFF_BIT_RX_FULL))
 
@@ -216,6 +221,8 @@ enum {
  * @passthrough: calls on the plain socket that are under way, see
  *	tls_handoff_plain_enter()
  * @records_diverted: for INFO
+ * @rx_looks: data records that poll() looked at in vain since the last other record,
+ *	under @rx_mutex
  * @records: diverted records, oldest first; skb->cb is kTLS's
  * @session_lock: protects @session against its release
  * @session: struct sock of the session fd, or %NULL
@@ -259,6 +266,7 @@ struct tls_handoff_ctx {
 	atomic_t passthrough;
 	atomic64_t records_diverted;
 
+	u8 rx_looks;
 	struct sk_buff_head records;
 	spinlock_t session_lock;	/* protects session against its release */
 	struct sock *session;
@@ -318,7 +326,7 @@ void tls_handoff_shutdown_tcp(struct tls_handoff_ctx *ctx);
 int tls_handoff_recvmsg(struct socket *app, struct msghdr *msg, size_t size, int flags);
 ssize_t tls_handoff_splice_read(struct socket *app, loff_t *ppos, struct pipe_inode_info *pipe,
 				size_t len, unsigned int flags);
-void tls_handoff_rx_look(struct tls_handoff_ctx *ctx);
+void tls_handoff_rx_look(struct tls_handoff_ctx *ctx, bool nonblock);
 int tls_handoff_rx_pending(struct tls_handoff_ctx *ctx);
 
 /* send.c: data from the program, close_notify */
