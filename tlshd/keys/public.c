@@ -65,6 +65,8 @@ int public_describe(gnutls_pubkey_t pub, struct keys_public *ret_public,
 	ret = kind_of(pub, &kind, &bits, words);
 	if (ret < 0)
 		return ret;
+	if (gnutls_pubkey_verify_params(pub) < 0)
+		return keys_fail(words, EINVAL, "has a public key that cannot be one");
 	if (gnutls_pubkey_export2(pub, GNUTLS_X509_FMT_DER, &spki) < 0)
 		return keys_fail(words, EINVAL, "has a public key that cannot be encoded");
 	if (spki.size > sizeof(ret_public->spki)) {
