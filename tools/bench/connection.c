@@ -4,7 +4,6 @@
  */
 #include <errno.h>
 #include <netinet/tcp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -120,18 +119,6 @@ void connection_close(struct connection *connection)
 	close(connection->peer);
 	if (connection->session >= 0)
 		close(connection->session);
-}
-
-void figure(double value, const char *unit, const char *name, ...)
-{
-	va_list args;
-
-	printf("figure ");
-	va_start(args, name);
-	vprintf(name, args);
-	va_end(args);
-	printf(" %.6g %s\n", value, unit);
-	fflush(stdout);
 }
 
 void must(int result, const char *what)

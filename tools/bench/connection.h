@@ -44,9 +44,6 @@ int connection_open(struct connection *connection, enum connection_kind kind,
 		    struct agent *agent);
 void connection_close(struct connection *connection);
 
-/* "figure NAME VALUE UNIT" on standard output, which is what tools/bench/report reads. */
-void figure(double value, const char *unit, const char *name, ...)
-	__attribute__((format(printf, 3, 4)));
 /* Ends the program with a sentence if @result is a negative errno. */
 void must(int result, const char *what);
 

@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "connection.h"
+#include "figure.h"
 
 #define BATCH		(256 * 1024)	/* bytes between two changes of sides */
 #define STREAM_FACTOR	8		/* who waits how often varies: it takes more bytes to even out */

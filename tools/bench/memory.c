@@ -15,10 +15,11 @@
 #include <unistd.h>
 
 #include "connection.h"
+#include "figure.h"
 
 #define MAX_CACHES	512
-/* Objects of a cache per connection below this are noise of other activity */
-#define NOISE		0.05
+/* Objects of a cache per connection: what is below belongs to no connection but to its stock */
+#define NOISE		0.25
 
 struct cache {
 	char name[40];
@@ -28,7 +29,7 @@ struct cache {
 struct snapshot {
 	struct cache caches[MAX_CACHES];
 	unsigned int count;
-	long used;		/* bytes of the whole machine that are not cache of files */
+	long kernel;		/* bytes of all that idle connections are made of */
 };
 
 static FILE *open_or_die(const char *path, const char *mode)
@@ -109,8 +110,8 @@ static void take(struct snapshot *snapshot)
 		cache->size = size;
 	}
 	fclose(file);
-	snapshot->used = meminfo("MemTotal") - meminfo("MemFree") - meminfo("Buffers") -
-			 meminfo("Cached") - meminfo("AnonPages");
+	/* Not what is missing from MemFree: free pages that each processor keeps are, too */
+	snapshot->kernel = meminfo("Slab") + meminfo("Percpu") + meminfo("KernelStack");
 }
 
 static void open_all(enum connection_kind kind, bool keep_session, unsigned int count,
@@ -190,7 +191,7 @@ static void report(unsigned int count)
 	       "memory.module_per_connection");
 	figure(differ(4, count, "The session fd"), "bytes", "memory.session_fd_per_connection");
 	for (unsigned int i = 0; i < STEPS; i++)
-		figure((double)(taken[i + 1].used - taken[i].used) / count, "bytes",
+		figure((double)(taken[i + 1].kernel - taken[i].kernel) / count, "bytes",
 		       "memory.total_per_connection.%s", steps[i].name);
 }
 
