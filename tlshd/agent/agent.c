@@ -276,6 +276,9 @@ static void on_accept(evutil_socket_t fd, short what, void *arg)
 			return;
 		if (ret < 0) {
 			log_message(LOG_ERR, "cannot accept a handshake: %s", strerror(-ret));
+			/* The kernel failed that one; behind it may be others. */
+			if (ret == -EMFILE || ret == -ENFILE || ret == -ENOMEM || ret == -EMSGSIZE)
+				continue;
 			return;
 		}
 		begin(agent, &handshake);

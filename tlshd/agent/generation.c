@@ -337,6 +337,9 @@ int generation_start(struct event_base *base, const struct generation_settings *
 	if (ret == 0)
 		ret = channel_send(generation->handler.channel, CHANNEL_HELLO, 0, false, &version,
 				   sizeof(version));
+	/* Gone already: the event loop will see how it ended. */
+	if (ret == -EPIPE)
+		ret = 0;
 	if (ret < 0) {
 		log_message(LOG_ERR, "cannot start tlshd-session and tlshd-keys: %s",
 			    strerror(-ret));

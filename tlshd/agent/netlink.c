@@ -23,6 +23,7 @@
 #define NETLINK_BUFFER	  (1024 * 1024) /* bytes: READY events that may wait */
 #define NETLINK_MESSAGE	  (64 * 1024)	/* bytes of one message, either way */
 #define NETLINK_ANSWER_MS 1000		/* an answer is there at once; this is for the impossible */
+#define NETLINK_TRIES	  16		/* failed receives while an answer is waited for */
 
 struct netlink {
 	struct nl_sock *sock;
@@ -216,7 +217,7 @@ static int on_seq_check(struct nl_msg *msg, void *arg)
 static int netlink_request(struct netlink *netlink, struct nl_msg *msg, struct handshake *handshake)
 {
 	struct pollfd poller = { nl_socket_get_fd(netlink->sock), POLLIN };
-	int ret;
+	int ret, tries;
 
 	netlink->result = 0;
 	netlink->handshake = handshake;
@@ -228,12 +229,14 @@ static int netlink_request(struct netlink *netlink, struct nl_msg *msg, struct h
 		netlink->handshake = NULL;
 		return ret == -NLE_NOMEM ? -ENOMEM : -EIO;
 	}
-	while (netlink->waiting) {
+	for (tries = 0; netlink->waiting && tries < NETLINK_TRIES;) {
 		ret = nl_recvmsgs(netlink->sock, netlink->cb);
 		if (ret == -NLE_AGAIN && poll(&poller, 1, NETLINK_ANSWER_MS) == 0)
 			break;
-		if (ret < 0 && ret != -NLE_AGAIN && ret != -NLE_INTR && netlink->waiting)
+		if (ret < 0 && ret != -NLE_AGAIN && netlink->waiting) {
+			tries++;
 			event_active(netlink->kick, EV_TIMEOUT, 1); /* an event may be lost */
+		}
 	}
 	netlink->handshake = NULL;
 	if (netlink->waiting) {

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -74,7 +75,6 @@ static int make_folder(void **state)
 			return -1;
 	}
 	setenv("TLSHD_LIBEXECDIR", folder, 1);
-	/* Each test runs under an alarm as its deadline. */
 	return 0;
 }
 
@@ -173,31 +173,38 @@ static void a_child_that_exits_before_hello_is_a_failed_start(void **state)
 	finish(&seen);
 }
 
-/* The process that @seen's generation runs as @name: the child whose command line says so. */
-static pid_t child_named(const char *name)
+/* The child whose command line is @name, or 0: it may not be executed yet. */
+static pid_t find_child(const char *name)
 {
-	char path[64], line[256] = "";
+	char path[64], line[256];
 	FILE *list, *file;
-	int pid;
+	int pid, found = 0;
 
 	snprintf(path, sizeof(path), "/proc/self/task/%d/children", getpid());
 	list = fopen(path, "r");
 	assert_non_null(list);
-	while (fscanf(list, "%d", &pid) == 1) {
+	while (!found && fscanf(list, "%d", &pid) == 1) {
 		snprintf(path, sizeof(path), "/proc/%d/cmdline", pid);
 		file = fopen(path, "r");
 		if (!file)
 			continue;
-		if (fgets(line, sizeof(line), file) && strcmp(line, name) == 0) {
-			fclose(file);
-			fclose(list);
-			return pid;
-		}
+		if (fgets(line, sizeof(line), file) && strcmp(line, name) == 0)
+			found = pid;
 		fclose(file);
 	}
 	fclose(list);
-	fail_msg("no child is %s", name);
-	return 0;
+	return found;
+}
+
+static pid_t child_named(const char *name)
+{
+	time_t deadline = time(NULL) + DEADLINE_SECONDS;
+	pid_t pid;
+
+	while (!(pid = find_child(name)))
+		if (time(NULL) > deadline)
+			fail_msg("no child is %s", name);
+	return pid;
 }
 
 static void a_child_that_is_killed_is_named_with_its_signal(void **state)
