@@ -87,6 +87,8 @@ struct agent {
 	int family;
 	struct accepted *accepted;
 	int *attach_fd;
+	void (*each)(uint64_t id, uint32_t state, void *arg);
+	void *each_arg;
 	bool answered;		/* the request's ACK or error came */
 	int error;
 };
@@ -108,6 +110,9 @@ static int on_message(struct nl_msg *msg, void *arg)
 		return NL_SKIP;
 	if (header->cmd == TLS_HANDOFF_CMD_ATTACH && agent->attach_fd)
 		*agent->attach_fd = nla_get_s32(attrs[TLS_HANDOFF_A_SESSION_SESSION_FD]);
+	if (header->cmd == TLS_HANDOFF_CMD_GET && agent->each)
+		agent->each(nla_get_u64(attrs[TLS_HANDOFF_A_SESSION_ID]),
+			    nla_get_u32(attrs[TLS_HANDOFF_A_SESSION_STATE]), agent->each_arg);
 	if (header->cmd != TLS_HANDOFF_CMD_ACCEPT || !a)
 		return NL_OK;
 	a->id = nla_get_u64(attrs[TLS_HANDOFF_A_SESSION_ID]);
@@ -146,7 +151,8 @@ static int on_message(struct nl_msg *msg, void *arg)
 
 static struct nl_msg *agent_message(struct agent *agent, int command)
 {
-	struct nl_msg *msg = nlmsg_alloc();
+	/* The largest certificate and all the rest */
+	struct nl_msg *msg = nlmsg_alloc_size(TLS_HANDOFF_MAX_CERT + 8192);
 
 	if (msg)
 		genlmsg_put(msg, NL_AUTO_PORT, NL_AUTO_SEQ, agent->family, 0,
@@ -154,11 +160,21 @@ static struct nl_msg *agent_message(struct agent *agent, int command)
 	return msg;
 }
 
+/* So many READY may wait that there is no room for an answer: take them first */
+static void agent_drain(struct agent *agent)
+{
+	struct pollfd pfd = { .fd = nl_socket_get_fd(agent->sk), .events = POLLIN };
+
+	while (poll(&pfd, 1, 0) == 1)
+		nl_recvmsgs_default(agent->sk);
+}
+
 /* READY may come in between, so the answer need not be the next message */
 static int agent_send(struct agent *agent, struct nl_msg *msg)
 {
 	int ret;
 
+	agent_drain(agent);
 	agent->answered = false;
 	agent->error = 0;
 	ret = nl_send_auto(agent->sk, msg);
@@ -193,10 +209,9 @@ static int ignore_sequence(struct nl_msg *msg, void *arg)
 	return NL_OK;	/* READY comes unasked */
 }
 
-int agent_open(struct agent **ret_agent)
+int agent_connect(struct agent **ret_agent)
 {
 	struct agent *agent = calloc(1, sizeof(*agent));
-	int err;
 
 	if (!agent)
 		return -ENOMEM;
@@ -213,8 +228,21 @@ int agent_open(struct agent **ret_agent)
 	nl_socket_modify_cb(agent->sk, NL_CB_SEQ_CHECK, NL_CB_CUSTOM, ignore_sequence, NULL);
 	nl_socket_modify_cb(agent->sk, NL_CB_ACK, NL_CB_CUSTOM, on_ack, agent);
 	nl_socket_modify_err_cb(agent->sk, NL_CB_CUSTOM, on_error, agent);
+	nl_socket_modify_cb(agent->sk, NL_CB_FINISH, NL_CB_CUSTOM, on_ack, agent);
 	nl_socket_modify_cb(agent->sk, NL_CB_VALID, NL_CB_CUSTOM, on_message, agent);
-	err = agent_send(agent, agent_message(agent, TLS_HANDOFF_CMD_REGISTER));
+	*ret_agent = agent;
+	return 0;
+}
+
+int agent_open(struct agent **ret_agent)
+{
+	struct agent *agent;
+	int err;
+
+	err = agent_connect(&agent);
+	if (err)
+		return err;
+	err = agent_raw(agent, TLS_HANDOFF_CMD_REGISTER, NULL, 0);
 	if (err) {
 		agent_close(agent);
 		return err;
@@ -290,6 +318,21 @@ int agent_attach(struct agent *agent, uint64_t id, int *ret_fd)
 	agent->attach_fd = NULL;
 	if (!err)
 		*ret_fd = fd;
+	return err;
+}
+
+int agent_dump(struct agent *agent, void (*each)(uint64_t id, uint32_t state, void *arg),
+	       void *arg)
+{
+	struct nl_msg *msg = nlmsg_alloc();
+	int err;
+
+	genlmsg_put(msg, NL_AUTO_PORT, NL_AUTO_SEQ, agent->family, 0,
+		    NLM_F_REQUEST | NLM_F_DUMP, TLS_HANDOFF_CMD_GET, TLS_HANDOFF_FAMILY_VERSION);
+	agent->each = each;
+	agent->each_arg = arg;
+	err = agent_send(agent, msg);
+	agent->each = NULL;
 	return err;
 }
 

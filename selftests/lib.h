@@ -40,6 +40,7 @@ int set_nonblock(int fd, bool on);
 short wait_for(int fd, short events);
 
 struct agent;
+int agent_connect(struct agent **ret_agent);	/* without REGISTER */
 int agent_open(struct agent **ret_agent);	/* and REGISTER */
 void agent_close(struct agent *agent);
 int agent_port(struct agent *agent);
@@ -75,6 +76,9 @@ struct done {
 int agent_accept(struct agent *agent, struct accepted *ret_accepted);
 int agent_done(struct agent *agent, const struct done *done);
 int agent_attach(struct agent *agent, uint64_t id, int *ret_fd);
+/* GET: @each is told of every session. 0 or -errno. */
+int agent_dump(struct agent *agent, void (*each)(uint64_t id, uint32_t state, void *arg),
+	       void *arg);
 /* Sends a command with raw attributes, for abuse. The kernel's answer. */
 int agent_raw(struct agent *agent, int command, const void *attrs, size_t length);
 
