@@ -5,7 +5,6 @@
  */
 #include <endian.h>
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <gnutls/gnutls.h>
@@ -15,7 +14,7 @@
 #include "coroutine.h"
 #include "credentials.h"
 #include "handshake.h"
-#include "log.h"
+#include "priority.h"
 #include "profile.h"
 #include "psk.h"
 #include "transport.h"
@@ -23,10 +22,6 @@
 
 #define MAX_PRIORITY   512 /* bytes of a priority string */
 #define SHOWN_IDENTITY 100 /* bytes of a peer's identity in a sentence */
-
-static const char priority_base[] =
-	"NORMAL:-VERS-ALL:-CIPHER-ALL:-MAC-ALL:+AEAD:-SIGN-RSA-SHA1:-SIGN-ECDSA-SHA1:"
-	"-CTYPE-ALL:%SERVER_PRECEDENCE:%NO_TICKETS_TLS12";
 
 struct handshake *handshake_current(void)
 {
@@ -37,55 +32,6 @@ static int gnutls_failed(struct handshake *handshake, int code)
 {
 	failure_gnutls(&handshake->failure, code, (int)gnutls_alert_get(handshake->tls));
 	return -1;
-}
-
-/* GnuTLS's PSK binder is SHA-256: ciphers with another hash cannot be used with it. */
-static bool cipher_fits(const struct parameters *p, uint16_t cipher)
-{
-	return p->auth != TLS_HANDOFF_AUTH_PSK || secrets_length(cipher) == 32;
-}
-
-/* Key exchange exists in TLS 1.2 only; in TLS 1.3 the list says that certificates are used. */
-static const char *key_exchange(const struct parameters *p, unsigned int types)
-{
-	if (p->auth == TLS_HANDOFF_AUTH_PSK)
-		return ":-KX-ALL:+ECDHE-PSK";
-	if (types == CREDENTIALS_RSA)
-		return ":-KX-ALL:+ECDHE-RSA";
-	if (types == CREDENTIALS_ECDSA)
-		return ":-KX-ALL:+ECDHE-ECDSA";
-	return ":-KX-ALL:+ECDHE-ECDSA:+ECDHE-RSA";
-}
-
-static int set_priority(struct handshake *handshake, unsigned int types)
-{
-	const struct parameters *p = &handshake->parameters;
-	char text[MAX_PRIORITY];
-	size_t ciphers = 0, n;
-	int r;
-
-	n = (size_t)snprintf(text, sizeof(text), "%s%s%s%s%s", priority_base,
-			     p->max_version >= TLS_1_3_VERSION ? ":+VERS-TLS1.3" : "",
-			     p->min_version <= TLS_1_2_VERSION ? ":+VERS-TLS1.2" : "",
-			     key_exchange(p, types),
-			     p->auth == TLS_HANDOFF_AUTH_RAWPK ?
-				     ":+CTYPE-CLI-RAWPK:+CTYPE-SRV-RAWPK" :
-				     ":+CTYPE-X509");
-	for (size_t i = 0; i < p->cipher_count; i++) {
-		if (!cipher_fits(p, p->ciphers[i]))
-			continue;
-		n += (size_t)snprintf(text + n, sizeof(text) - n, ":+%s",
-				      keyinfo_find(p->ciphers[i])->name);
-		ciphers++;
-	}
-	if (!ciphers) {
-		failure_set(
-			&handshake->failure, EACCES, ALERT_NONE,
-			"No cipher is left: pre-shared keys need one with SHA-256, as AES-128-GCM.");
-		return -1;
-	}
-	r = gnutls_priority_set_direct(handshake->tls, text, NULL);
-	return r < 0 ? gnutls_failed(handshake, r) : 0;
 }
 
 static bool has_certificate(const struct profile *profile)
@@ -172,7 +118,7 @@ static int after_client_hello(gnutls_session_t tls)
 	types = credentials_key_types(handshake->session->profile, name);
 	if (types != CREDENTIALS_RSA && types != CREDENTIALS_ECDSA)
 		return 0;
-	return set_priority(handshake, types) < 0 ? GNUTLS_E_INTERNAL_ERROR : 0;
+	return priority_set(handshake, types) < 0 ? GNUTLS_E_INTERNAL_ERROR : 0;
 }
 
 /* Traffic secrets as GnuTLS derives them; those of the handshake itself are of no use to us. */
@@ -264,7 +210,7 @@ static int setup(struct handshake *handshake)
 	gnutls_handshake_set_hook_function(handshake->tls, GNUTLS_HANDSHAKE_ANY, GNUTLS_HOOK_PRE,
 					   note_message);
 	transport_attach(handshake);
-	if (set_priority(handshake, 0) < 0 || set_alpn(handshake) < 0 ||
+	if (priority_set(handshake, 0) < 0 || set_alpn(handshake) < 0 ||
 	    set_server_name(handshake) < 0)
 		return -1;
 	return p->auth == TLS_HANDOFF_AUTH_PSK ? psk_attach(handshake) :

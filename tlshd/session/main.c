@@ -20,6 +20,7 @@
 #include "coroutine.h"
 #include "keyclient.h"
 #include "log.h"
+#include "priority.h"
 #include "profile.h"
 #include "sandbox.h"
 #include "session.h"
@@ -180,6 +181,7 @@ static int run(const struct arguments *arguments)
 	keyclient_free(room.keys);
 	profiles_free(&profiles);
 	coroutine_drain();
+	priority_forget();
 	if (room.base)
 		event_base_free(room.base);
 	libevent_global_shutdown();
