@@ -5,10 +5,12 @@
  */
 #include <endian.h>
 #include <errno.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -701,6 +703,47 @@ static void an_agent_that_breaks_the_protocol_loses_that_session(void **state)
 	connection_close(&other);
 }
 
+/* Well-formed messages with contents that make no sense, the same ones in every run */
+static void messages_without_sense_do_no_harm(void **state)
+{
+	static const uint16_t types[] = { CHANNEL_OPEN,	 CHANNEL_BYTES,	 CHANNEL_RECORD,
+					  CHANNEL_REKEY, CHANNEL_EXPORT, CHANNEL_CLOSE,
+					  CHANNEL_DONE,	 99 };
+	const struct peer_setup client = { 0 };
+	struct attr_builder options = rig_options(TLS_HANDOFF_SERVER, "strict");
+	struct pollfd pollfd = { rig.fd, POLLIN, 0 };
+	uint8_t payload[600];
+	struct connection c;
+	uint64_t id;
+
+	assert_int_equal(attr_builder_error(&options), 0);
+	srand(8446);
+	for (int i = 0; i < 20000; i++) {
+		uint16_t type = types[(size_t)rand() % (sizeof(types) / sizeof(types[0]))];
+		size_t length = (size_t)rand() % sizeof(payload);
+
+		for (size_t j = 0; j < length; j++)
+			payload[j] = (uint8_t)rand();
+		if (type == CHANNEL_OPEN) {
+			/* nearly right: one that is opened, or has one byte changed */
+			length = options.length;
+			memcpy(payload, options.data, length);
+			if (rand() % 2)
+				payload[(size_t)rand() % length] ^= (uint8_t)(1 << rand() % 8);
+		}
+		id = 1000000 + (uint64_t)rand() % 16;
+		rig_send(&rig, type, id, payload, length);
+		while (poll(&pollfd, 1, 0) == 1)
+			assert_true(rig_step(&rig));
+	}
+	for (id = 1000000; id < 1000016; id++)
+		rig_send(&rig, CHANNEL_CLOSE, id, NULL, 0);
+	connection_open(&c, &rig, &options, peer_openssl(&client));
+	connection_run(&c);
+	connection_exchange(&c);
+	connection_close(&c);
+}
+
 /* Last: the key holder of this rig does not come back. */
 static void a_key_holder_that_is_gone_fails_the_handshake_and_tells_the_peer(void **state)
 {
@@ -765,6 +808,7 @@ int main(void)
 		cmocka_unit_test(a_changed_byte_at_each_place_is_noticed),
 		cmocka_unit_test(many_handshakes_at_once),
 		cmocka_unit_test(an_agent_that_breaks_the_protocol_loses_that_session),
+		cmocka_unit_test(messages_without_sense_do_no_harm),
 		cmocka_unit_test(a_key_holder_that_is_gone_fails_the_handshake_and_tells_the_peer),
 		cmocka_unit_test(configuration_mistakes_are_named_with_their_line),
 	};
