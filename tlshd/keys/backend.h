@@ -42,8 +42,8 @@ struct keys_backend {
 	const char *name;
 	enum keys_signer_id signer;
 	int (*sign)(struct keys_object *object, uint16_t scheme, uint16_t hash,
-		    const uint8_t *digest, size_t digest_len,
-		    uint8_t *signature, size_t *ret_len, struct keys_words *words);
+		    const uint8_t *digest, size_t digest_len, uint8_t *signature, size_t *ret_len,
+		    struct keys_words *words);
 	int (*unseal)(struct keys_object *object, uint8_t *secret, size_t *ret_len,
 		      struct keys_words *words);
 	void (*free)(struct keys_object *object);
@@ -63,10 +63,10 @@ struct keys_object {
 /* All of these: @name becomes the object's; -errno with words that do not repeat it. */
 
 /* file.c: PEM (PKCS#8, SEC 1, PKCS#1) and PSKs in hexadecimal */
-int file_key_open(const char *name, const struct secret_file *file,
-		  struct keys_object **ret_object, struct keys_words *words);
-int file_psk_open(const char *name, const struct secret_file *file,
-		  struct keys_object **ret_object, struct keys_words *words);
+int file_key_open(const char *name, const struct secret_file *file, struct keys_object **ret_object,
+		  struct keys_words *words);
+int file_psk_open(const char *name, const struct secret_file *file, struct keys_object **ret_object,
+		  struct keys_words *words);
 
 /* tpm.c: TSS2 PEM, and persistent handles.  The object uses @tpm, which must outlive it. */
 int tpm_key_open(struct tpm *tpm, const char *name, const struct secret_file *file,

@@ -26,16 +26,16 @@ struct file_psk {
 };
 
 static int file_key_sign(struct keys_object *object, uint16_t scheme, uint16_t hash,
-			 const uint8_t *digest, size_t digest_len,
-			 uint8_t *signature, size_t *ret_len, struct keys_words *words)
+			 const uint8_t *digest, size_t digest_len, uint8_t *signature,
+			 size_t *ret_len, struct keys_words *words)
 {
 	struct file_key *key = (struct file_key *)object;
 	gnutls_datum_t input = { (unsigned char *)digest, (unsigned int)digest_len };
 	gnutls_datum_t output = { 0 };
 	int ret;
 
-	ret = gnutls_privkey_sign_hash2(key->key, keys_scheme_gnutls(scheme, hash), 0,
-					&input, &output);
+	ret = gnutls_privkey_sign_hash2(key->key, keys_scheme_gnutls(scheme, hash), 0, &input,
+					&output);
 	if (ret < 0)
 		return keys_fail(words, EIO, "signing failed: %s", gnutls_strerror(ret));
 	if (output.size > KEYS_MAX_SIGNATURE) {
@@ -80,8 +80,7 @@ static int import_pem(const struct secret_file *file, gnutls_privkey_t key,
 	return 0;
 }
 
-static int describe(gnutls_privkey_t key, struct keys_public *ret_public,
-		    struct keys_words *words)
+static int describe(gnutls_privkey_t key, struct keys_public *ret_public, struct keys_words *words)
 {
 	gnutls_pubkey_t pub = NULL;
 	int ret;
@@ -98,8 +97,8 @@ static int describe(gnutls_privkey_t key, struct keys_public *ret_public,
 	return ret;
 }
 
-int file_key_open(const char *name, const struct secret_file *file,
-		  struct keys_object **ret_object, struct keys_words *words)
+int file_key_open(const char *name, const struct secret_file *file, struct keys_object **ret_object,
+		  struct keys_words *words)
 {
 	struct file_key *key;
 	int ret;
@@ -172,8 +171,7 @@ static int hex_value(char c)
 }
 
 /* One line of hexadecimal digits, white space around it. */
-static int parse_hex(const struct secret_file *file, struct file_psk *psk,
-		     struct keys_words *words)
+static int parse_hex(const struct secret_file *file, struct file_psk *psk, struct keys_words *words)
 {
 	const char *at = file->data, *end = file->data + file->length;
 	size_t length = 0;
@@ -202,8 +200,8 @@ static int parse_hex(const struct secret_file *file, struct file_psk *psk,
 	return 0;
 }
 
-int file_psk_open(const char *name, const struct secret_file *file,
-		  struct keys_object **ret_object, struct keys_words *words)
+int file_psk_open(const char *name, const struct secret_file *file, struct keys_object **ret_object,
+		  struct keys_words *words)
 {
 	struct file_psk *psk;
 	int ret;

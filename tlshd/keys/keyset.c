@@ -30,14 +30,13 @@ static void take_mistake(struct loader *loader, char *mistake)
 }
 
 /* @name is from the file: escaped. */
-static void mistake(struct loader *loader, const char *key, const char *name,
-		    const char *words)
+static void mistake(struct loader *loader, const char *key, const char *name, const char *words)
 {
 	char shown[512];
 
 	log_escape(shown, sizeof(shown), name, strlen(name));
-	take_mistake(loader, config_error(loader->config, loader->section, key,
-					  "%s \"%s\" %s", key, shown, words));
+	take_mistake(loader, config_error(loader->config, loader->section, key, "%s \"%s\" %s", key,
+					  shown, words));
 }
 
 static struct keys_object *find_object(const struct keyset *keyset, const char *name, bool psk)
@@ -91,8 +90,8 @@ static int get_object(struct loader *loader, const char *source, bool psk,
 }
 
 /* Appends to @entries; takes over @identity on success. */
-static int add_entry(struct keys_entry **entries, size_t *count, const char *profile,
-		     size_t index, char *identity, struct keys_object *object)
+static int add_entry(struct keys_entry **entries, size_t *count, const char *profile, size_t index,
+		     char *identity, struct keys_object *object)
 {
 	struct keys_entry *grown, *entry;
 
@@ -117,13 +116,13 @@ static void load_key(struct loader *loader, const char *source, size_t index)
 	int ret;
 
 	if (keyset->key_count == KEYS_MAX_KEYS) {
-		keys_fail(&words, ENOSPC, "is one key too many: at most %d", KEYS_MAX_KEYS);
+		keys_say(&words, "is one key too many: at most %d", KEYS_MAX_KEYS);
 		mistake(loader, "private_key", source, words.text);
 		return;
 	}
 	ret = get_object(loader, source, false, &object, &words);
-	if (ret == 0 && add_entry(&keyset->keys, &keyset->key_count, loader->profile, index,
-				  NULL, object) < 0)
+	if (ret == 0 &&
+	    add_entry(&keyset->keys, &keyset->key_count, loader->profile, index, NULL, object) < 0)
 		ret = keys_fail(&words, ENOMEM, "does not fit into memory");
 	if (ret < 0)
 		mistake(loader, "private_key", source, words.text);

@@ -12,7 +12,7 @@
 #include "config.h"
 #include "open.h"
 
-#define KEYS_MAX_IDENTITY	128	/* bytes of a PSK identity */
+#define KEYS_MAX_IDENTITY 128 /* bytes of a PSK identity */
 
 /**
  * struct keys_entry - a key or PSK in its place in a profile
@@ -35,7 +35,7 @@ struct keyset {
 	size_t key_count;
 	struct keys_entry *psks;
 	size_t psk_count;
-	struct keys_object **objects;	/* owned */
+	struct keys_object **objects; /* owned */
 	size_t object_count;
 	struct keys_opener opener;
 };

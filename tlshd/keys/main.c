@@ -19,7 +19,7 @@
 #include "sandbox.h"
 #include "serve.h"
 
-#define SESSION_FD	3	/* the channel to the session handler */
+#define SESSION_FD 3 /* the channel to the session handler */
 
 struct options {
 	const char *config;
@@ -37,7 +37,8 @@ static void usage(FILE *to)
 		"  -s       log to standard error\n"
 		"  -v       log more\n"
 		"  -t       check keys and PSKs of the configuration, then exit\n"
-		"  -h       this text\n", CONFIG_DEFAULT_PATH);
+		"  -h       this text\n",
+		CONFIG_DEFAULT_PATH);
 }
 
 static int parse_options(int argc, char **argv, struct options *options)

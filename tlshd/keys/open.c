@@ -43,7 +43,7 @@ static int open_handle(struct keys_opener *opener, const char *source, const cha
 		       struct keys_object **ret_object, struct keys_words *words)
 {
 	unsigned long handle;
-	struct tpm *tpm;
+	struct tpm *tpm = NULL;
 	char *end;
 	int ret;
 
@@ -61,7 +61,7 @@ static int open_file(struct keys_opener *opener, const char *source, bool psk,
 		     struct keys_object **ret_object, struct keys_words *words)
 {
 	struct secret_file file = { 0 };
-	struct tpm *tpm;
+	struct tpm *tpm = NULL;
 	int ret;
 
 	ret = secret_file_read(source, &file, words);
@@ -92,8 +92,8 @@ int keys_open(struct keys_opener *opener, const char *source, struct keys_object
 	return open_file(opener, source, false, ret_object, words);
 }
 
-int keys_open_psk(struct keys_opener *opener, const char *source,
-		  struct keys_object **ret_object, struct keys_words *words)
+int keys_open_psk(struct keys_opener *opener, const char *source, struct keys_object **ret_object,
+		  struct keys_words *words)
 {
 	return open_file(opener, source, true, ret_object, words);
 }

@@ -32,7 +32,7 @@ int keys_opener_tpm(struct keys_opener *opener, struct tpm **ret_tpm, struct key
  * not repeat @source. */
 int keys_open(struct keys_opener *opener, const char *source, struct keys_object **ret_object,
 	      struct keys_words *words);
-int keys_open_psk(struct keys_opener *opener, const char *source,
-		  struct keys_object **ret_object, struct keys_words *words);
+int keys_open_psk(struct keys_opener *opener, const char *source, struct keys_object **ret_object,
+		  struct keys_words *words);
 
 #endif /* TLSHD_KEYS_OPEN_H */

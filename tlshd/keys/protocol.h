@@ -29,13 +29,13 @@ enum keys_message_type {
 	KEYS_CANCEL = 9,
 };
 
-#define KEYS_MAX_SPKI		1024	/* bytes */
-#define KEYS_MAX_INPUT		512	/* bytes to sign: a digest, or a PKCS#1 DigestInfo */
-#define KEYS_MAX_SIGNATURE	1024	/* bytes */
-#define KEYS_MAX_PSK		64	/* bytes */
-#define KEYS_MIN_PSK		16	/* RFC 9257: at least 128 bits */
-#define KEYS_MAX_KEYS		1024
-#define KEYS_MAX_PENDING	8192	/* requests that wait, over all users */
+#define KEYS_MAX_SPKI	   1024 /* bytes */
+#define KEYS_MAX_INPUT	   512	/* bytes to sign: a digest, or a PKCS#1 DigestInfo */
+#define KEYS_MAX_SIGNATURE 1024 /* bytes */
+#define KEYS_MAX_PSK	   64	/* bytes */
+#define KEYS_MIN_PSK	   16	/* RFC 9257: at least 128 bits */
+#define KEYS_MAX_KEYS	   1024
+#define KEYS_MAX_PENDING   8192 /* requests that wait, over all users */
 
 enum keys_kind {
 	KEYS_KIND_EC_P256 = 1,
@@ -45,24 +45,24 @@ enum keys_kind {
 
 /* KEY: one private key that can be used, in the order of the profile's private_key list */
 struct keys_announce {
-	uint32_t number;	/* names the key in SIGN */
-	uint32_t kind;		/* enum keys_kind */
+	uint32_t number; /* names the key in SIGN */
+	uint32_t kind;	 /* enum keys_kind */
 	uint32_t bits;
-	uint32_t index;		/* place in the profile's private_key list, from 0 */
-	char profile[64];	/* NUL-terminated and padded */
+	uint32_t index;	  /* place in the profile's private_key list, from 0 */
+	char profile[64]; /* NUL-terminated and padded */
 } __attribute__((packed));
 
 /* PSK: one identity; the secret itself only in SECRET */
 struct keys_psk {
-	uint32_t number;	/* names it in UNSEAL */
-	uint32_t reserved;	/* 0 */
+	uint32_t number;   /* names it in UNSEAL */
+	uint32_t reserved; /* 0 */
 	char profile[64];
 } __attribute__((packed));
 
 enum keys_scheme {
-	KEYS_SCHEME_ECDSA = 1,		/* input: digest; signature: DER SEQUENCE of r, s */
-	KEYS_SCHEME_RSA_PSS = 2,	/* input: digest; salt as long as the digest */
-	KEYS_SCHEME_RSA_PKCS1 = 3,	/* input: digest; DigestInfo is added with the hash */
+	KEYS_SCHEME_ECDSA = 1,	   /* input: digest; signature: DER SEQUENCE of r, s */
+	KEYS_SCHEME_RSA_PSS = 2,   /* input: digest; salt as long as the digest */
+	KEYS_SCHEME_RSA_PKCS1 = 3, /* input: digest; DigestInfo is added with the hash */
 };
 
 enum keys_hash {
@@ -73,11 +73,11 @@ enum keys_hash {
 
 /* SIGN: the input that follows is a digest of exactly the hash's length */
 struct keys_sign {
-	uint32_t number;	/* of KEY */
-	uint32_t uid;		/* on whose behalf: fairness and accounting */
-	uint16_t scheme;	/* enum keys_scheme */
-	uint16_t hash;		/* enum keys_hash */
-	uint64_t session;	/* for the log line */
+	uint32_t number;  /* of KEY */
+	uint32_t uid;	  /* on whose behalf: fairness and accounting */
+	uint16_t scheme;  /* enum keys_scheme */
+	uint16_t hash;	  /* enum keys_hash */
+	uint64_t session; /* for the log line */
 } __attribute__((packed));
 
 #endif /* TLSHD_KEYS_PROTOCOL_H */

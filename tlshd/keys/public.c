@@ -37,26 +37,25 @@ static int kind_of(gnutls_pubkey_t pub, uint32_t *ret_kind, uint32_t *ret_bits,
 	switch (algorithm) {
 	case GNUTLS_PK_EC:
 		if (ecc_kind(pub, ret_kind) < 0)
-			return keys_fail(words, EINVAL,
-					 "is on another curve than P-256 and P-384");
+			return keys_fail(words, EINVAL, "is on another curve than P-256 and P-384");
 		break;
 	case GNUTLS_PK_RSA:
 		if (bits < KEYS_MIN_RSA_BITS || bits > KEYS_MAX_RSA_BITS)
 			return keys_fail(words, EINVAL,
-					 "is an RSA key of %u bits; %d to %d are accepted",
-					 bits, KEYS_MIN_RSA_BITS, KEYS_MAX_RSA_BITS);
+					 "is an RSA key of %u bits; %d to %d are accepted", bits,
+					 KEYS_MIN_RSA_BITS, KEYS_MAX_RSA_BITS);
 		*ret_kind = KEYS_KIND_RSA;
 		break;
 	default:
-		return keys_fail(words, EINVAL, "is a key of kind %s; P-256, P-384 and RSA are served",
+		return keys_fail(words, EINVAL,
+				 "is a key of kind %s; P-256, P-384 and RSA are served",
 				 gnutls_pk_get_name((gnutls_pk_algorithm_t)algorithm) ?: "unknown");
 	}
 	*ret_bits = bits;
 	return 0;
 }
 
-int public_describe(gnutls_pubkey_t pub, struct keys_public *ret_public,
-		    struct keys_words *words)
+int public_describe(gnutls_pubkey_t pub, struct keys_public *ret_public, struct keys_words *words)
 {
 	gnutls_datum_t spki = { 0 };
 	uint32_t kind = 0, bits = 0;

@@ -12,19 +12,18 @@
 #include "protocol.h"
 #include "words.h"
 
-#define KEYS_MIN_RSA_BITS	2048
-#define KEYS_MAX_RSA_BITS	4096
+#define KEYS_MIN_RSA_BITS 2048
+#define KEYS_MAX_RSA_BITS 4096
 
 struct keys_public {
-	uint32_t kind;			/* enum keys_kind */
+	uint32_t kind; /* enum keys_kind */
 	uint32_t bits;
 	size_t spki_len;
-	uint8_t spki[KEYS_MAX_SPKI];	/* SubjectPublicKeyInfo, DER */
+	uint8_t spki[KEYS_MAX_SPKI]; /* SubjectPublicKeyInfo, DER */
 };
 
 /* -EINVAL with words for a kind or size that is not served. */
-int public_describe(gnutls_pubkey_t pub, struct keys_public *ret_public,
-		    struct keys_words *words);
+int public_describe(gnutls_pubkey_t pub, struct keys_public *ret_public, struct keys_words *words);
 /* The way back; the caller frees the result with gnutls_pubkey_deinit(). */
 int public_import(const struct keys_public *public, gnutls_pubkey_t *ret_pub);
 

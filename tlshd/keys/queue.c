@@ -3,6 +3,7 @@
  * The fair queue, see queue.h: users in the order of their turns, each with its
  * requests in order of arrival.
  */
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +17,7 @@ struct keys_user {
 	uint32_t uid;
 	size_t waiting;
 	struct keys_job *first;
-	struct keys_job **last;		/* where the next one goes */
+	struct keys_job **last; /* where the next one goes */
 };
 
 /* @users: whose turn is next comes first; @served, whose request was taken last, is
@@ -64,7 +65,7 @@ static struct keys_user *find_user(struct keys_queue *queue, uint32_t uid)
 
 	if (queue->served && queue->served->uid == uid)
 		return queue->served;
-	TAILQ_FOREACH(user, &queue->users, link)
+	TAILQ_FOREACH (user, &queue->users, link)
 		if (user->uid == uid)
 			return user;
 	return NULL;
@@ -95,6 +96,7 @@ static struct keys_job *unlink_job(struct keys_queue *queue, struct keys_user *u
 {
 	struct keys_job *job = *at;
 
+	assert(job);
 	*at = job->next;
 	if (!*at)
 		user->last = at;
@@ -108,7 +110,7 @@ static struct keys_user *busiest_user(struct keys_queue *queue)
 {
 	struct keys_user *user, *busiest = queue->served;
 
-	TAILQ_FOREACH(user, &queue->users, link)
+	TAILQ_FOREACH (user, &queue->users, link)
 		if (!busiest || user->waiting > busiest->waiting)
 			busiest = user;
 	return busiest;
@@ -126,8 +128,7 @@ static struct keys_job *evict(struct keys_queue *queue, struct keys_user *user)
 	return job;
 }
 
-int keys_queue_push(struct keys_queue *queue, struct keys_job *job,
-		    struct keys_job **ret_evicted)
+int keys_queue_push(struct keys_queue *queue, struct keys_job *job, struct keys_job **ret_evicted)
 {
 	struct keys_user *user = find_user(queue, job->uid);
 	size_t waiting = user ? user->waiting : 0;

@@ -14,9 +14,9 @@
 #include "scheme.h"
 
 /* Requests of one user that may wait for one signer */
-#define KEYS_MAX_PENDING_PER_UID	1024
+#define KEYS_MAX_PENDING_PER_UID    1024
 /* Requests that may wait for one signer */
-#define KEYS_MAX_PENDING_PER_SIGNER	(KEYS_MAX_PENDING / KEYS_SIGNER_COUNT)
+#define KEYS_MAX_PENDING_PER_SIGNER (KEYS_MAX_PENDING / KEYS_SIGNER_COUNT)
 
 /**
  * struct keys_job - one SIGN or UNSEAL on its way
@@ -63,8 +63,7 @@ void keys_queue_free(struct keys_queue *queue);
  * be answered and freed by the caller, or -ENOBUFS if that user is the one asking.
  * On failure the job stays the caller's.
  */
-int keys_queue_push(struct keys_queue *queue, struct keys_job *job,
-		    struct keys_job **ret_evicted);
+int keys_queue_push(struct keys_queue *queue, struct keys_job *job, struct keys_job **ret_evicted);
 /* The next one in turn, or NULL.  The one before it is done: its user queues up again
  * only now, behind whoever came while it was served. */
 struct keys_job *keys_queue_pop(struct keys_queue *queue);

@@ -13,7 +13,7 @@
 
 #include "protocol.h"
 
-#define KEYS_MAX_DIGEST	64	/* bytes: SHA-512 */
+#define KEYS_MAX_DIGEST 64 /* bytes: SHA-512 */
 
 /* Bytes of a digest; 0 if @hash is none of enum keys_hash. */
 size_t keys_hash_length(uint16_t hash);

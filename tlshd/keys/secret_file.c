@@ -56,7 +56,7 @@ int secret_file_read(const char *path, struct secret_file *ret_file, struct keys
 	}
 	ret = read_all(fd, file.data, SECRET_FILE_MAX + 1, &file.length);
 	if (ret < 0) {
-		keys_fail(words, -ret, "cannot be read: %s", strerror(-ret));
+		keys_say(words, "cannot be read: %s", strerror(-ret));
 		goto out;
 	}
 	if (file.length > SECRET_FILE_MAX) {

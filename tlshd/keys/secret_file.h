@@ -12,10 +12,10 @@
 
 #include "words.h"
 
-#define SECRET_FILE_MAX	(64 * 1024)	/* bytes */
+#define SECRET_FILE_MAX (64 * 1024) /* bytes */
 
 struct secret_file {
-	char *data;		/* NUL-terminated for convenience; may hold NULs */
+	char *data; /* NUL-terminated for convenience; may hold NULs */
 	size_t length;
 	mode_t mode;
 };

@@ -21,21 +21,21 @@ static int try_scheme(struct keys_object *object, gnutls_pubkey_t pub, uint16_t 
 	gnutls_datum_t input, output;
 	int ret;
 
-	ret = object->backend->sign(object, scheme, hash, digest, digest_len,
-				    signature, &length, words);
+	ret = object->backend->sign(object, scheme, hash, digest, digest_len, signature, &length,
+				    words);
 	if (ret < 0)
 		return ret;
 	input = (gnutls_datum_t){ (unsigned char *)digest, (unsigned int)digest_len };
 	output = (gnutls_datum_t){ signature, (unsigned int)length };
-	ret = gnutls_pubkey_verify_hash2(pub, keys_scheme_gnutls(scheme, hash), 0,
-					 &input, &output);
+	ret = gnutls_pubkey_verify_hash2(pub, keys_scheme_gnutls(scheme, hash), 0, &input, &output);
 	if (ret >= 0)
 		return 0;
 	/* GnuTLS demands the salt that TLS 1.3 does: as long as the hash. */
 	if (scheme == KEYS_SCHEME_RSA_PSS)
-		return keys_fail(words, EOPNOTSUPP,
-				 "makes %s signatures that TLS refuses (is its salt as long as the hash?)",
-				 keys_scheme_name(scheme, hash));
+		return keys_fail(
+			words, EOPNOTSUPP,
+			"makes %s signatures that TLS refuses (is its salt as long as the hash?)",
+			keys_scheme_name(scheme, hash));
 	return keys_fail(words, EINVAL, "makes %s signatures that its public key does not verify",
 			 keys_scheme_name(scheme, hash));
 }

@@ -34,13 +34,12 @@ struct keys_server {
 	struct keys_signer *signers[KEYS_SIGNER_COUNT];
 };
 
-static int send_error(struct keys_server *server, uint64_t request, int error,
-		      const char *words)
+static int send_error(struct keys_server *server, uint64_t request, int error, const char *words)
 {
 	uint32_t number = htole32((uint32_t)error);
 
-	return channel_send2(server->channel, KEYS_ERROR, request, false, &number,
-			     sizeof(number), words, strlen(words));
+	return channel_send2(server->channel, KEYS_ERROR, request, false, &number, sizeof(number),
+			     words, strlen(words));
 }
 
 static const char *words_of(const struct keys_job *job)
@@ -64,8 +63,7 @@ static void log_job(const struct keys_server *server, const struct keys_job *job
 
 	log_escape(name, sizeof(name), job->object->name, strlen(job->object->name));
 	if (job->error)
-		log_message(LOG_WARNING,
-			    "%s %u \"%s\" (%s), profile %s, user %u, session %llu: %s",
+		log_message(LOG_WARNING, "%s %u \"%s\" (%s), profile %s, user %u, session %llu: %s",
 			    psk ? "PSK" : "key", job->number, name, job->object->backend->name,
 			    entry->profile, job->uid, (unsigned long long)job->session,
 			    words_of(job));
@@ -131,9 +129,10 @@ static int submit(struct keys_server *server, struct keys_job *job)
 	if (ret < 0) {
 		struct keys_words words;
 
-		keys_fail(&words, -ret, ret == -EAGAIN ?
-			  "user %u waits for too many signatures already" :
-			  "too many signatures wait, user %u has to try again", job->uid);
+		keys_say(&words,
+			 ret == -EAGAIN ? "user %u waits for too many signatures already" :
+					  "too many signatures wait, user %u has to try again",
+			 job->uid);
 		ret = send_error(server, job->request, -ret, words.text);
 		keys_job_free(job);
 		return ret;
@@ -284,6 +283,18 @@ static const struct channel_ops server_ops = {
 	.closed = on_closed,
 };
 
+/* All but the signers */
+static void destroy(struct keys_server *server)
+{
+	channel_free(server->channel);
+	if (server->finished)
+		event_free(server->finished);
+	if (server->finished_fd >= 0)
+		close(server->finished_fd);
+	g_hash_table_destroy(server->pending);
+	free(server);
+}
+
 int keys_server_new(struct event_base *base, int fd, const struct keyset *keyset,
 		    struct keys_server **ret_server)
 {
@@ -300,8 +311,8 @@ int keys_server_new(struct event_base *base, int fd, const struct keyset *keyset
 		ret = -errno;
 		goto fail;
 	}
-	server->finished = event_new(base, server->finished_fd, EV_READ | EV_PERSIST, on_finished,
-				     server);
+	server->finished =
+		event_new(base, server->finished_fd, EV_READ | EV_PERSIST, on_finished, server);
 	if (!server->finished || event_add(server->finished, NULL) < 0)
 		goto fail;
 	ret = channel_new(base, fd, &server_ops, server, &server->channel);
@@ -310,7 +321,7 @@ int keys_server_new(struct event_base *base, int fd, const struct keyset *keyset
 	*ret_server = server;
 	return 0;
 fail:
-	keys_server_free(server);
+	destroy(server);
 	return ret;
 }
 
@@ -378,12 +389,6 @@ int keys_server_free(struct keys_server *server)
 			ret = -EBUSY;
 	if (ret < 0)
 		return ret;
-	channel_free(server->channel);
-	if (server->finished)
-		event_free(server->finished);
-	if (server->finished_fd >= 0)
-		close(server->finished_fd);
-	g_hash_table_destroy(server->pending);
-	free(server);
+	destroy(server);
 	return 0;
 }

@@ -11,8 +11,8 @@
 
 #include "signer.h"
 
-#define SIGNER_STACK	(256 * 1024)	/* bytes */
-#define SIGNER_GRACE	5		/* seconds for the last job when we end */
+#define SIGNER_STACK (256 * 1024) /* bytes */
+#define SIGNER_GRACE 5		  /* seconds for the last job when we end */
 
 /* @lock protects queue, done, last_done, stop */
 struct keys_signer {
@@ -32,11 +32,11 @@ static void work(struct keys_job *job)
 
 	if (object->backend->sign)
 		job->error = object->backend->sign(object, job->scheme, job->hash, job->digest,
-						   job->digest_len, job->result,
-						   &job->result_len, &job->words);
+						   job->digest_len, job->result, &job->result_len,
+						   &job->words);
 	else
-		job->error = object->backend->unseal(object, job->result, &job->result_len,
-						     &job->words);
+		job->error =
+			object->backend->unseal(object, job->result, &job->result_len, &job->words);
 }
 
 /* The next job, or NULL when it is time to end; called with the lock held. */

@@ -21,8 +21,8 @@
 
 #include "tcti.h"
 
-#define STREAM_MAGIC	0x746c73682d737472ull
-#define HEADER_SIZE	10	/* tag, u32 size, code: of commands and responses */
+#define STREAM_MAGIC 0x746c73682d737472ull
+#define HEADER_SIZE  10 /* tag, u32 size, code: of commands and responses */
 
 /**
  * struct stream - a TCTI over a descriptor
@@ -35,7 +35,7 @@ struct stream {
 	int fd;
 	bool is_socket;
 	bool dead;
-	int deadline;			/* seconds */
+	int deadline; /* seconds */
 	size_t have;
 	uint8_t buffer[TPM2_MAX_RESPONSE_SIZE];
 	struct keys_words words;
@@ -57,7 +57,7 @@ static int64_t now_ms(void)
 static TSS2_RC stream_fail(struct stream *stream, const char *words)
 {
 	stream->dead = true;
-	keys_fail(&stream->words, EIO, "%s", words);
+	keys_say(&stream->words, "%s", words);
 	return TSS2_TCTI_RC_IO_ERROR;
 }
 
@@ -305,7 +305,7 @@ static int connect_path(const char *path, int *ret_fd)
 
 	if (strlen(path) >= sizeof(address.sun_path))
 		return -ENAMETOOLONG;
-	strcpy(address.sun_path, path);
+	memcpy(address.sun_path, path, strlen(path) + 1);
 	return connect_to((struct sockaddr *)&address, sizeof(address), ret_fd);
 }
 
@@ -314,7 +314,7 @@ static int open_swtpm(const char *conf, TSS2_TCTI_CONTEXT **ret_tcti, struct key
 {
 	const char *host = "localhost", *port = "2321", *path = NULL;
 	char copy[512], *rest = copy, *item;
-	int fd, ret;
+	int fd = -1, ret;
 
 	if ((size_t)snprintf(copy, sizeof(copy), "%s", conf) >= sizeof(copy))
 		return keys_fail(words, ENAMETOOLONG, "swtpm: too long");
@@ -326,8 +326,8 @@ static int open_swtpm(const char *conf, TSS2_TCTI_CONTEXT **ret_tcti, struct key
 		else if (!strncmp(item, "path=", 5))
 			path = item + 5;
 		else if (*item)
-			return keys_fail(words, EINVAL, "swtpm: \"%s\" is not host=, port= or path=",
-					 item);
+			return keys_fail(words, EINVAL,
+					 "swtpm: \"%s\" is not host=, port= or path=", item);
 	}
 	ret = path ? connect_path(path, &fd) : connect_host(host, port, &fd);
 	if (ret < 0)
@@ -362,7 +362,7 @@ static const char *conf_of(const char *name, const char *kind)
 {
 	size_t length = strlen(kind);
 
-	if (strncmp(name, kind, length))
+	if (strncmp(name, kind, length) != 0)
 		return NULL;
 	if (!name[length])
 		return name + length;

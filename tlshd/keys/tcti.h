@@ -12,10 +12,10 @@
 
 #include "words.h"
 
-#define TCTI_DEFAULT		"device:/dev/tpmrm0"
-#define TCTI_PROBE_DEADLINE	10		/* seconds for the first answer */
-#define TCTI_OPEN_DEADLINE	300		/* seconds: making an RSA key takes its time */
-#define TCTI_SIGN_DEADLINE	30		/* seconds for one signature */
+#define TCTI_DEFAULT	    "device:/dev/tpmrm0"
+#define TCTI_PROBE_DEADLINE 10	/* seconds for the first answer */
+#define TCTI_OPEN_DEADLINE  300 /* seconds: making an RSA key takes its time */
+#define TCTI_SIGN_DEADLINE  30	/* seconds for one signature */
 
 /* 0, or -errno with words.  tcti_free() it. */
 int tcti_open(const char *name, TSS2_TCTI_CONTEXT **ret_tcti, struct keys_words *words);

@@ -14,24 +14,28 @@
 
 #include "test_harness.h"
 
-#define CONFIG \
-	"[profile default]\n" \
-	"private_key = p256.pem;p384.pem;rsa.pem\n" \
+#define CONFIG                                                                      \
+	"[profile default]\n"                                                       \
+	"private_key = p256.pem;p384.pem;rsa.pem\n"                                 \
 	"psk = first:psk;NVMe1R01 nqn.2014-08.org:host nqn.2014-08.org:disk:psk2\n" \
-	"[profile other]\n" \
+	"[profile other]\n"                                                         \
 	"private_key = rsa.pem;sec1.pem;pkcs1.pem\n"
 
 static int setup(void **state)
 {
 	(void)state;
 	harness_enter_folder();
-	harness_run("umask 077; openssl genpkey -quiet -algorithm EC -pkeyopt group:P-256 -out p256.pem");
-	harness_run("umask 077; openssl genpkey -quiet -algorithm EC -pkeyopt group:P-384 -out p384.pem");
-	harness_run("umask 077; openssl genpkey -quiet -algorithm RSA -pkeyopt bits:2048 -out rsa.pem");
+	harness_run(
+		"umask 077; openssl genpkey -quiet -algorithm EC -pkeyopt group:P-256 -out p256.pem");
+	harness_run(
+		"umask 077; openssl genpkey -quiet -algorithm EC -pkeyopt group:P-384 -out p384.pem");
+	harness_run(
+		"umask 077; openssl genpkey -quiet -algorithm RSA -pkeyopt bits:2048 -out rsa.pem");
 	harness_run("umask 077; openssl ec -in p256.pem -out sec1.pem 2>/dev/null");
 	harness_run("umask 077; openssl rsa -traditional -in rsa.pem -out pkcs1.pem 2>/dev/null");
 	harness_write("psk", "00112233445566778899aabbccddeeff\n", 33);
-	harness_write("psk2", "  FFeeddccbbaa99887766554433221100FFeeddccbbaa99887766554433221100", 66);
+	harness_write("psk2", "  FFeeddccbbaa99887766554433221100FFeeddccbbaa99887766554433221100",
+		      66);
 	return 0;
 }
 
@@ -61,7 +65,8 @@ static void announces_every_key_with_its_place(void **state)
 	assert_memory_equal(harness.keys[4].spki, harness.keys[0].spki, harness.keys[0].spki_len);
 	assert_int_equal(harness.psk_count, 2);
 	assert_string_equal(harness.psks[0].identity, "first");
-	assert_string_equal(harness.psks[1].identity, "NVMe1R01 nqn.2014-08.org:host nqn.2014-08.org:disk");
+	assert_string_equal(harness.psks[1].identity,
+			    "NVMe1R01 nqn.2014-08.org:host nqn.2014-08.org:disk");
 	assert_int_equal(harness_stop(&harness), 0);
 }
 
@@ -71,7 +76,7 @@ static void signs_with_every_key_scheme_and_hash(void **state)
 
 	(void)state;
 	harness_start(&harness, CONFIG);
-	for (uint16_t hash = KEYS_HASH_SHA256; hash <= KEYS_HASH_SHA512; hash++) {
+	for (unsigned int hash = KEYS_HASH_SHA256; hash <= KEYS_HASH_SHA512; hash++) {
 		harness_sign_and_verify(&harness, 0, KEYS_SCHEME_ECDSA, hash);
 		harness_sign_and_verify(&harness, 1, KEYS_SCHEME_ECDSA, hash);
 		harness_sign_and_verify(&harness, 2, KEYS_SCHEME_RSA_PSS, hash);
@@ -124,7 +129,8 @@ static void every_use_is_logged_and_no_secret(void **state)
 	harness_receive(&harness, &message);
 	assert_int_equal(message.type, KEYS_SECRET);
 	assert_int_equal(harness_stop(&harness), 0);
-	assert_true(harness_logged(&harness,
+	assert_true(harness_logged(
+		&harness,
 		"key 0 (file) signed ecdsa sha256, profile default, user 4711, session 1000005"));
 	assert_true(harness_logged(&harness, "PSK 0 (file) given out, profile default, user 4712"));
 	assert_false(harness_logged(&harness, "00112233"));
@@ -191,9 +197,12 @@ static void a_file_that_others_may_read_is_refused(void **state)
 	char output[1024];
 
 	(void)state;
-	harness_run("cp p256.pem open.pem && chmod 640 open.pem && cp psk open.psk && chmod 604 open.psk");
+	harness_run(
+		"cp p256.pem open.pem && chmod 640 open.pem && cp psk open.psk && chmod 604 open.psk");
 	assert_int_equal(harness_check("[profile default]\n\nprivate_key = p256.pem;open.pem\n"
-				       "psk = id:open.psk\n", output, sizeof(output)), 1);
+				       "psk = id:open.psk\n",
+				       output, sizeof(output)),
+			 1);
 	assert_non_null(strstr(output, "tlshd.conf:3: private_key \"open.pem\" holds a secret"));
 	assert_non_null(strstr(output, "tlshd.conf:4: psk \"id:open.psk\" holds a secret"));
 	assert_non_null(strstr(output, "(mode 0640): chmod 600"));
@@ -215,12 +224,16 @@ static void bad_files_are_named_and_the_rest_is_served(void **state)
 	harness_write("odd", "00112233445566778899aabbccddeeff0", 33);
 	harness_write("nohex", "00112233445566778899aabbccddeefg", 32);
 	harness_run("umask 077; openssl genpkey -quiet -algorithm ED25519 -out ed25519.pem");
-	harness_run("umask 077; openssl genpkey -quiet -algorithm RSA -pkeyopt bits:1024 -out small.pem");
-	harness_run("umask 077; openssl genpkey -quiet -algorithm EC -pkeyopt group:P-521 -out p521.pem");
-	harness_run("umask 077; openssl pkcs8 -topk8 -in p256.pem -passout pass:x -out encrypted.pem");
+	harness_run(
+		"umask 077; openssl genpkey -quiet -algorithm RSA -pkeyopt bits:1024 -out small.pem");
+	harness_run(
+		"umask 077; openssl genpkey -quiet -algorithm EC -pkeyopt group:P-521 -out p521.pem");
+	harness_run(
+		"umask 077; openssl pkcs8 -topk8 -in p256.pem -passout pass:x -out encrypted.pem");
 
 	assert_int_equal(harness_check(config, output, sizeof(output)), 1);
-	assert_non_null(strstr(output, ":2: private_key \"missing.pem\" cannot be opened: No such file"));
+	assert_non_null(
+		strstr(output, ":2: private_key \"missing.pem\" cannot be opened: No such file"));
 	assert_non_null(strstr(output, ":2: private_key \"garbage\" is not a PEM private key"));
 	assert_non_null(strstr(output, ":2: private_key \"pkcs11:token=x\" needs PKCS#11"));
 	assert_non_null(strstr(output, ":2: private_key \".\" is not a regular file"));
@@ -264,10 +277,12 @@ int main(void)
 		cmocka_unit_test_teardown(signs_with_every_key_scheme_and_hash, harness_teardown),
 		cmocka_unit_test_teardown(gives_out_psks, harness_teardown),
 		cmocka_unit_test_teardown(every_use_is_logged_and_no_secret, harness_teardown),
-		cmocka_unit_test_teardown(wrong_requests_get_an_error_and_the_next_is_served, harness_teardown),
+		cmocka_unit_test_teardown(wrong_requests_get_an_error_and_the_next_is_served,
+					  harness_teardown),
 		cmocka_unit_test_teardown(broken_protocol_ends_it, harness_teardown),
 		cmocka_unit_test_teardown(a_file_that_others_may_read_is_refused, harness_teardown),
-		cmocka_unit_test_teardown(bad_files_are_named_and_the_rest_is_served, harness_teardown),
+		cmocka_unit_test_teardown(bad_files_are_named_and_the_rest_is_served,
+					  harness_teardown),
 		cmocka_unit_test_teardown(a_good_configuration_passes_the_check, harness_teardown),
 	};
 

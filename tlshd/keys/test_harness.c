@@ -27,7 +27,7 @@
 #include "scheme.h"
 #include "test_harness.h"
 
-#define NOBODY	65534
+#define NOBODY 65534
 
 static char folder[64];
 static pid_t running;
@@ -79,7 +79,8 @@ void harness_start(struct harness *harness, const char *config)
 	memset(harness, 0, sizeof(*harness));
 	snprintf(harness->log, sizeof(harness->log), "%s/log", folder);
 	log = open(harness->log, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	assert_true(log >= 0);
+	if (log < 0)
+		fail_msg("%s: %s", harness->log, strerror(errno));
 	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds), 0);
 	harness->fd = fds[0];
 	harness->pid = fork();
@@ -109,14 +110,16 @@ void harness_start(struct harness *harness, const char *config)
 			       sizeof(struct keys_announce));
 			assert_int_equal(le32toh(harness->keys[i].announce.number), i);
 			harness->keys[i].spki_len = message.length - sizeof(struct keys_announce);
-			memcpy(harness->keys[i].spki, message.payload + sizeof(struct keys_announce),
+			memcpy(harness->keys[i].spki,
+			       message.payload + sizeof(struct keys_announce),
 			       harness->keys[i].spki_len);
 		} else {
 			size_t i = harness->psk_count++;
 
 			assert_int_equal(message.type, KEYS_PSK);
 			assert_true(i < 16 && message.length > sizeof(struct keys_psk));
-			memcpy(&harness->psks[i].announce, message.payload, sizeof(struct keys_psk));
+			memcpy(&harness->psks[i].announce, message.payload,
+			       sizeof(struct keys_psk));
 			memcpy(harness->psks[i].identity, message.payload + sizeof(struct keys_psk),
 			       message.length - sizeof(struct keys_psk));
 		}
@@ -288,7 +291,8 @@ static void verify_gnutls(const uint8_t *spki, size_t spki_len, uint16_t scheme,
 static const EVP_MD *message_digest(uint16_t hash)
 {
 	return hash == KEYS_HASH_SHA256 ? EVP_sha256() :
-	       hash == KEYS_HASH_SHA384 ? EVP_sha384() : EVP_sha512();
+	       hash == KEYS_HASH_SHA384 ? EVP_sha384() :
+					  EVP_sha512();
 }
 
 /* libcrypto re-encodes an ECDSA signature before it verifies it, so DER that is not
@@ -309,7 +313,8 @@ static void verify_libcrypto(const uint8_t *spki, size_t spki_len, uint16_t sche
 	}
 	assert_true(EVP_PKEY_CTX_set_signature_md(ctx, message_digest(hash)) > 0);
 	assert_int_equal(EVP_PKEY_verify(ctx, signature->payload, signature->length, digest,
-					 keys_hash_length(hash)), 1);
+					 keys_hash_length(hash)),
+			 1);
 	EVP_PKEY_CTX_free(ctx);
 	EVP_PKEY_free(key);
 }
@@ -337,12 +342,14 @@ void harness_sign_and_verify(struct harness *harness, uint32_t number, uint16_t 
 
 static pid_t read_pid(const char *path)
 {
-	FILE *file = fopen(path, "r");
-	int pid = 0;
+	char text[32] = "";
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	pid_t pid;
 
-	assert_non_null(file);
-	assert_int_equal(fscanf(file, "%d", &pid), 1);
-	fclose(file);
+	assert_true(read(fd, text, sizeof(text) - 1) > 0);
+	close(fd);
+	pid = (pid_t)strtol(text, NULL, 10);
+	assert_true(pid > 0);
 	return pid;
 }
 
@@ -352,10 +359,11 @@ void harness_tpm_start(struct harness_tpm *tpm, const char *name)
 	char path[256];
 
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
-	harness_run("dir='%s/%s' && mkdir -p $dir && swtpm socket --tpm2 --tpmstate dir=$dir "
-		    "--server type=unixio,path=$dir/socket --ctrl type=unixio,path=$dir/socket.ctrl "
-		    "--flags not-need-init,startup-clear --pid file=$dir/pid --daemon",
-		    folder, name);
+	harness_run(
+		"dir='%s/%s' && mkdir -p $dir && swtpm socket --tpm2 --tpmstate dir=$dir "
+		"--server type=unixio,path=$dir/socket --ctrl type=unixio,path=$dir/socket.ctrl "
+		"--flags not-need-init,startup-clear --pid file=$dir/pid --daemon",
+		folder, name);
 	snprintf(path, sizeof(path), "%s/%s/pid", folder, name);
 	tpm->pid = read_pid(path);
 	snprintf(tpm->tcti, sizeof(tpm->tcti), "swtpm:path=%s/%s/socket", folder, name);
@@ -388,15 +396,14 @@ void harness_tpm_continue(const struct harness_tpm *tpm)
 
 bool harness_logged(const struct harness *harness, const char *text)
 {
-	char line[1024];
-	bool found = false;
-	FILE *file = fopen(harness->log, "r");
+	char log[64 * 1024];
+	int fd = open(harness->log, O_RDONLY | O_CLOEXEC);
+	ssize_t n = read(fd, log, sizeof(log) - 1);
 
-	assert_non_null(file);
-	while (!found && fgets(line, sizeof(line), file))
-		found = strstr(line, text);
-	fclose(file);
-	return found;
+	assert_true(n >= 0);
+	log[n] = '\0';
+	close(fd);
+	return strstr(log, text);
 }
 
 void harness_run(const char *format, ...)

@@ -13,7 +13,7 @@
 
 #include "protocol.h"
 
-#define HARNESS_DEADLINE	60	/* seconds for one answer; a sanitized RSA key is slow */
+#define HARNESS_DEADLINE 60 /* seconds for one answer; a sanitized RSA key is slow */
 
 struct harness_message {
 	uint16_t type;
@@ -91,7 +91,7 @@ void harness_tpm_kill(struct harness_tpm *tpm);
 void harness_tpm_pause(const struct harness_tpm *tpm);
 void harness_tpm_continue(const struct harness_tpm *tpm);
 
-/* Whether a line of the log has @text in it. */
+/* Whether the log (its first 64 KiB) has @text in it. */
 bool harness_logged(const struct harness *harness, const char *text);
 /* Runs a shell command, whose exit status has to be 0. */
 void harness_run(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -153,8 +153,8 @@ static void *impostor_thread(void *arg)
 	for (size_t at = 0; at < impostor->length; at += impostor->step) {
 		size_t length = impostor->length - at;
 
-		if (send(fd, impostor->response + at, length < impostor->step ? length : impostor->step,
-			 MSG_NOSIGNAL) < 0)
+		if (send(fd, impostor->response + at,
+			 length < impostor->step ? length : impostor->step, MSG_NOSIGNAL) < 0)
 			break;
 	}
 	if (impostor->stay)
@@ -167,7 +167,10 @@ static int open_impostor(const void *response, size_t length, size_t step, bool 
 			 struct keys_words *words)
 {
 	struct impostor impostor = {
-		.response = response, .length = length, .step = step, .stay = stay,
+		.response = response,
+		.length = length,
+		.step = step,
+		.stay = stay,
 	};
 	struct sockaddr_un address = { .sun_family = AF_UNIX, .sun_path = "impostor" };
 	struct tpm *tpm = NULL;
@@ -176,6 +179,8 @@ static int open_impostor(const void *response, size_t length, size_t step, bool 
 
 	unlink(address.sun_path);
 	impostor.listener = socket(AF_UNIX, SOCK_STREAM, 0);
+	if (impostor.listener < 0)
+		fail_msg("no socket: %s", strerror(errno));
 	assert_int_equal(bind(impostor.listener, (struct sockaddr *)&address, sizeof(address)), 0);
 	assert_int_equal(listen(impostor.listener, 1), 0);
 	assert_int_equal(pthread_create(&thread, NULL, impostor_thread, &impostor), 0);
@@ -187,8 +192,13 @@ static int open_impostor(const void *response, size_t length, size_t step, bool 
 	return ret;
 }
 
-#define RESPONSE "\x80\x01\x00\x00\x00\x1b\x00\x00\x00\x00" "\0" "\0\0\0\x06" "\0\0\0\x01" \
-	"\0\0\x01\x05" "IBM"
+#define RESPONSE                                   \
+	"\x80\x01\x00\x00\x00\x1b\x00\x00\x00\x00" \
+	"\0"                                       \
+	"\0\0\0\x06"                               \
+	"\0\0\0\x01"                               \
+	"\0\0\x01\x05"                             \
+	"IBM"
 
 static void an_answer_may_come_in_pieces(void **state)
 {

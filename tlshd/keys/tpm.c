@@ -17,14 +17,14 @@ struct tpm_key {
 };
 
 static int tpm_key_sign(struct keys_object *object, uint16_t scheme, uint16_t hash,
-			const uint8_t *digest, size_t digest_len,
-			uint8_t *signature, size_t *ret_len, struct keys_words *words)
+			const uint8_t *digest, size_t digest_len, uint8_t *signature,
+			size_t *ret_len, struct keys_words *words)
 {
 	struct tpm_key *key = (struct tpm_key *)object;
 
-	(void)hash;	/* its length is the digest's */
-	return tpm_sign(key->tpm, &key->tpm_object, scheme, digest, digest_len, signature,
-			ret_len, words);
+	(void)hash; /* its length is the digest's */
+	return tpm_sign(key->tpm, &key->tpm_object, scheme, digest, digest_len, signature, ret_len,
+			words);
 }
 
 static int tpm_psk_unseal(struct keys_object *object, uint8_t *secret, size_t *ret_len,
@@ -98,9 +98,9 @@ static int open_pem(struct tpm *tpm, const char *name, const struct secret_file 
 	if (ret < 0)
 		return ret;
 	if (pem.type != type)
-		return keys_fail(words, EINVAL, type == TSS2_PEM_SEALED ?
-				 "is a TPM key and not a sealed PSK" :
-				 "is data sealed by a TPM and not a key");
+		return keys_fail(words, EINVAL,
+				 type == TSS2_PEM_SEALED ? "is a TPM key and not a sealed PSK" :
+							   "is data sealed by a TPM and not a key");
 	ret = tpm_object_from_pem(&pem, &tpm_object, words);
 	if (ret < 0)
 		return ret;

@@ -8,9 +8,9 @@
 #include "tpm_device.h"
 
 /* Without noDA a lock-out that some other program causes would stop every handshake. */
-#define SIGNING_KEY (TPMA_OBJECT_USERWITHAUTH | TPMA_OBJECT_SIGN_ENCRYPT | \
-		     TPMA_OBJECT_FIXEDTPM | TPMA_OBJECT_FIXEDPARENT | \
-		     TPMA_OBJECT_SENSITIVEDATAORIGIN | TPMA_OBJECT_NODA)
+#define SIGNING_KEY                                                                   \
+	(TPMA_OBJECT_USERWITHAUTH | TPMA_OBJECT_SIGN_ENCRYPT | TPMA_OBJECT_FIXEDTPM | \
+	 TPMA_OBJECT_FIXEDPARENT | TPMA_OBJECT_SENSITIVEDATAORIGIN | TPMA_OBJECT_NODA)
 
 static TPM2B_PUBLIC signing_template(enum keys_kind kind)
 {
@@ -38,8 +38,8 @@ static TPM2B_PUBLIC signing_template(enum keys_kind kind)
 	return template;
 }
 
-int tpm_create(struct tpm *tpm, enum keys_kind kind, TPM2_HANDLE parent,
-	       struct tss2_pem *ret_pem, struct keys_words *words)
+int tpm_create(struct tpm *tpm, enum keys_kind kind, TPM2_HANDLE parent, struct tss2_pem *ret_pem,
+	       struct keys_words *words)
 {
 	const TPM2B_PUBLIC template = signing_template(kind);
 	const TPM2B_SENSITIVE_CREATE sensitive = { 0 };

@@ -43,10 +43,9 @@ int tpm_fail(struct tpm *tpm, TSS2_RC rc, const char *what, struct keys_words *w
 
 	if (!tpm->gone && (rc & TSS2_RC_LAYER_MASK) == TSS2_TCTI_RC_LAYER) {
 		tpm->gone = true;
-		keys_fail(&tpm->gone_words, EIO,
-			  "the TPM at %s does not answer: %s%s", tpm->name,
-			  reason ? reason : Tss2_RC_Decode(rc),
-			  tpm->serving ? "; reload tlshd when it is back" : "");
+		keys_say(&tpm->gone_words, "the TPM at %s does not answer: %s%s", tpm->name,
+			 reason ? reason : Tss2_RC_Decode(rc),
+			 tpm->serving ? "; reload tlshd when it is back" : "");
 	}
 	if (tpm->gone) {
 		*words = tpm->gone_words;
@@ -54,9 +53,10 @@ int tpm_fail(struct tpm *tpm, TSS2_RC rc, const char *what, struct keys_words *w
 	}
 	switch (tpm_code(rc)) {
 	case TPM2_RC_LOCKOUT:
-		return keys_fail(words, EIO,
-				 "%s: the TPM is locked out after wrong passwords (tpm2_dictionarylockout)",
-				 what);
+		return keys_fail(
+			words, EIO,
+			"%s: the TPM is locked out after wrong passwords (tpm2_dictionarylockout)",
+			what);
 	case TPM2_RC_OBJECT_MEMORY:
 		return keys_fail(words, EIO,
 				 "%s: other programs fill the TPM; use its resource manager, %s",
@@ -102,7 +102,7 @@ bool tpm_made_room(struct tpm *tpm, TSS2_RC rc, const struct tpm_slot *keep)
 
 	if (!is_answer(rc) || tpm_code(rc) != TPM2_RC_OBJECT_MEMORY)
 		return false;
-	TAILQ_FOREACH(slot, &tpm->loaded, link) {
+	TAILQ_FOREACH (slot, &tpm->loaded, link) {
 		if (slot == keep)
 			continue;
 		tpm_slot_flush(tpm, slot);
@@ -167,7 +167,7 @@ int tpm_open(const char *name, struct tpm **ret_tpm, struct keys_words *words)
 	}
 	ret = tcti_open(name, &tpm->tcti, &reason);
 	if (ret < 0) {
-		keys_fail(words, -ret, "the TPM at %s cannot be opened: %s", name, reason.text);
+		keys_say(words, "the TPM at %s cannot be opened: %s", name, reason.text);
 		goto fail;
 	}
 	rc = Esys_Initialize(&tpm->esys, tpm->tcti, NULL);
@@ -208,9 +208,9 @@ void tpm_serve(struct tpm *tpm)
 	tcti_set_deadline(tpm->tcti, TCTI_SIGN_DEADLINE);
 }
 
-#define STORAGE_KEY (TPMA_OBJECT_USERWITHAUTH | TPMA_OBJECT_RESTRICTED | TPMA_OBJECT_DECRYPT | \
-		     TPMA_OBJECT_FIXEDTPM | TPMA_OBJECT_FIXEDPARENT | \
-		     TPMA_OBJECT_SENSITIVEDATAORIGIN)
+#define STORAGE_KEY                                                                \
+	(TPMA_OBJECT_USERWITHAUTH | TPMA_OBJECT_RESTRICTED | TPMA_OBJECT_DECRYPT | \
+	 TPMA_OBJECT_FIXEDTPM | TPMA_OBJECT_FIXEDPARENT | TPMA_OBJECT_SENSITIVEDATAORIGIN)
 
 /* A primary key is a function of the hierarchy's seed and this, to the last bit. */
 static TPM2B_PUBLIC primary_template(enum tpm_primary primary)
@@ -252,13 +252,14 @@ static int create_primary(struct tpm *tpm, struct tpm_slot *slot, enum tpm_prima
 	TSS2_RC rc;
 
 	do {
-		rc = Esys_CreatePrimary(tpm->esys, ESYS_TR_RH_OWNER, ESYS_TR_PASSWORD,
-					ESYS_TR_NONE, ESYS_TR_NONE, &sensitive, &template,
-					&outside, &pcrs, &handle, NULL, NULL, NULL, NULL);
+		rc = Esys_CreatePrimary(tpm->esys, ESYS_TR_RH_OWNER, ESYS_TR_PASSWORD, ESYS_TR_NONE,
+					ESYS_TR_NONE, &sensitive, &template, &outside, &pcrs,
+					&handle, NULL, NULL, NULL, NULL);
 	} while (tpm_made_room(tpm, rc, NULL));
 	if (tpm_wants_password(rc))
-		return keys_fail(words, EACCES,
-				 "the TPM's owner hierarchy has a password; put the key under a persistent parent");
+		return keys_fail(
+			words, EACCES,
+			"the TPM's owner hierarchy has a password; put the key under a persistent parent");
 	if (rc != TSS2_RC_SUCCESS)
 		return tpm_fail(tpm, rc, "making the primary key in the TPM", words);
 	tpm_slot_loaded(tpm, slot, handle);

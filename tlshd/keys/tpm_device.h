@@ -18,9 +18,9 @@
 
 /* How the primary key of a hierarchy was made that a file calls its parent */
 enum tpm_primary {
-	TPM_PRIMARY_ECC,	/* what the tpm2-openssl provider makes, and we */
+	TPM_PRIMARY_ECC, /* what the tpm2-openssl provider makes, and we */
 	TPM_PRIMARY_RSA,
-	TPM_PRIMARY_ECC_TOOLS,	/* what tpm2_createprimary makes */
+	TPM_PRIMARY_ECC_TOOLS, /* what tpm2_createprimary makes */
 	TPM_PRIMARY_RSA_TOOLS,
 	TPM_PRIMARY_COUNT,
 };
@@ -96,8 +96,8 @@ int tpm_sign(struct tpm *tpm, struct tpm_object *object, uint16_t scheme, const 
 int tpm_unseal(struct tpm *tpm, struct tpm_object *object, uint8_t *secret, size_t *ret_len,
 	       struct keys_words *words);
 /* A new signing key under @parent (TPM2_RH_OWNER or persistent), as a file's contents. */
-int tpm_create(struct tpm *tpm, enum keys_kind kind, TPM2_HANDLE parent,
-	       struct tss2_pem *ret_pem, struct keys_words *words);
+int tpm_create(struct tpm *tpm, enum keys_kind kind, TPM2_HANDLE parent, struct tss2_pem *ret_pem,
+	       struct keys_words *words);
 
 /* For tpm_*.c only */
 

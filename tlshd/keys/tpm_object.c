@@ -11,8 +11,8 @@
 #include "scheme.h"
 #include "tpm_device.h"
 
-#define PERSISTENT_FIRST	0x81000000u
-#define PERSISTENT_LAST		0x81ffffffu
+#define PERSISTENT_FIRST 0x81000000u
+#define PERSISTENT_LAST	 0x81ffffffu
 
 int tpm_object_from_pem(const struct tss2_pem *pem, struct tpm_object *ret_object,
 			struct keys_words *words)
@@ -22,9 +22,10 @@ int tpm_object_from_pem(const struct tss2_pem *pem, struct tpm_object *ret_objec
 		return keys_fail(words, EOPNOTSUPP, "has a policy, which is not supported");
 	if (pem->parent != TPM2_RH_OWNER &&
 	    (pem->parent < PERSISTENT_FIRST || pem->parent > PERSISTENT_LAST))
-		return keys_fail(words, EOPNOTSUPP,
-				 "has the parent 0x%08x; the owner hierarchy and persistent keys are supported",
-				 pem->parent);
+		return keys_fail(
+			words, EOPNOTSUPP,
+			"has the parent 0x%08x; the owner hierarchy and persistent keys are supported",
+			pem->parent);
 	memset(ret_object, 0, sizeof(*ret_object));
 	ret_object->slot.handle = ESYS_TR_NONE;
 	ret_object->pem = *pem;
@@ -48,7 +49,8 @@ int tpm_object_from_handle(struct tpm *tpm, TPM2_HANDLE handle, struct tpm_objec
 	TSS2_RC rc;
 
 	if (handle < PERSISTENT_FIRST || handle > PERSISTENT_LAST)
-		return keys_fail(words, EINVAL, "is no persistent handle (0x81000000 to 0x81ffffff)");
+		return keys_fail(words, EINVAL,
+				 "is no persistent handle (0x81000000 to 0x81ffffff)");
 	ret = find_persistent(tpm, handle, &object.slot.handle, words);
 	if (ret < 0)
 		return ret;
@@ -89,12 +91,14 @@ static int load_under(struct tpm *tpm, struct tpm_object *object, enum tpm_prima
 	case TSS2_RC_SUCCESS:
 		break;
 	case TPM2_RC_INTEGRITY + TPM2_RC_P + TPM2_RC_1:
-		return keys_fail(words, EXDEV,
-				 "is not of this TPM, or its parent is another one than the file says");
+		return keys_fail(
+			words, EXDEV,
+			"is not of this TPM, or its parent is another one than the file says");
 	default:
 		if (tpm_wants_password(rc))
-			return keys_fail(words, EACCES,
-					 "has a parent with a password, which nobody is there to type");
+			return keys_fail(
+				words, EACCES,
+				"has a parent with a password, which nobody is there to type");
 		return tpm_fail(tpm, rc, "loading it into the TPM", words);
 	}
 	tpm_slot_loaded(tpm, &object->slot, handle);
@@ -197,8 +201,9 @@ int tpm_object_describe(const struct tpm_object *object, struct keys_public *ret
 	if (!(area->objectAttributes & TPMA_OBJECT_SIGN_ENCRYPT))
 		return keys_fail(words, EINVAL, "is no signing key");
 	if (area->objectAttributes & TPMA_OBJECT_RESTRICTED)
-		return keys_fail(words, EINVAL,
-				 "is restricted: it signs only what the TPM made, not a TLS handshake");
+		return keys_fail(
+			words, EINVAL,
+			"is restricted: it signs only what the TPM made, not a TLS handshake");
 	if (gnutls_pubkey_init(&pub) < 0)
 		return keys_fail(words, ENOMEM, "out of memory");
 	ret = area->type == TPM2_ALG_ECC ? describe_ecc(area, pub, words) :
@@ -212,8 +217,9 @@ int tpm_object_describe(const struct tpm_object *object, struct keys_public *ret
 static int fail_use(struct tpm *tpm, TSS2_RC rc, const char *what, struct keys_words *words)
 {
 	if (tpm_wants_password(rc))
-		return keys_fail(words, EACCES,
-				 "needs a password, which nobody is there to type; the TPM may count this as a wrong one and lock itself");
+		return keys_fail(
+			words, EACCES,
+			"needs a password, which nobody is there to type; the TPM may count this as a wrong one and lock itself");
 	return tpm_fail(tpm, rc, what, words);
 }
 
@@ -267,7 +273,7 @@ static int encode_ecdsa(const TPMS_SIGNATURE_ECC *ecc, uint8_t *signature, size_
 	int length = -1;
 
 	if (r && s && pair && ECDSA_SIG_set0(pair, r, s)) {
-		r = s = NULL;	/* the pair owns them */
+		r = s = NULL; /* the pair owns them */
 		length = i2d_ECDSA_SIG(pair, NULL);
 		if (length > 0 && length <= KEYS_MAX_SIGNATURE)
 			length = i2d_ECDSA_SIG(pair, &signature);

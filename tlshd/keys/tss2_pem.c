@@ -14,10 +14,10 @@
 
 #include "tss2_pem.h"
 
-#define TSS2_PEM_LABEL		"TSS2 PRIVATE KEY"
-#define TSS2_OID_LOADABLE	"2.23.133.10.1.3"
-#define TSS2_OID_IMPORTABLE	"2.23.133.10.1.4"
-#define TSS2_OID_SEALED		"2.23.133.10.1.5"
+#define TSS2_PEM_LABEL	    "TSS2 PRIVATE KEY"
+#define TSS2_OID_LOADABLE   "2.23.133.10.1.3"
+#define TSS2_OID_IMPORTABLE "2.23.133.10.1.4"
+#define TSS2_OID_SEALED	    "2.23.133.10.1.5"
 
 /* A BOOLEAN that is not there is negative. */
 typedef struct tss2_key {
@@ -33,22 +33,21 @@ typedef struct tss2_key {
 	ASN1_OCTET_STRING *private;
 } TSS2_KEY;
 
-ASN1_SEQUENCE(TSS2_KEY) = {
-	ASN1_SIMPLE(TSS2_KEY, type, ASN1_OBJECT),
-	ASN1_EXP_OPT(TSS2_KEY, empty_auth, ASN1_BOOLEAN, 0),
-	ASN1_EXP_OPT(TSS2_KEY, policy, ASN1_ANY, 1),
-	ASN1_EXP_OPT(TSS2_KEY, secret, ASN1_OCTET_STRING, 2),
-	ASN1_EXP_OPT(TSS2_KEY, auth_policy, ASN1_ANY, 3),
-	ASN1_EXP_OPT(TSS2_KEY, description, ASN1_UTF8STRING, 4),
-	ASN1_EXP_OPT(TSS2_KEY, rsa_parent, ASN1_BOOLEAN, 5),
-	ASN1_SIMPLE(TSS2_KEY, parent, ASN1_INTEGER),
-	ASN1_SIMPLE(TSS2_KEY, public, ASN1_OCTET_STRING),
-	ASN1_SIMPLE(TSS2_KEY, private, ASN1_OCTET_STRING)
-} static_ASN1_SEQUENCE_END(TSS2_KEY)
+ASN1_SEQUENCE(TSS2_KEY) = { ASN1_SIMPLE(TSS2_KEY, type, ASN1_OBJECT),
+			    ASN1_EXP_OPT(TSS2_KEY, empty_auth, ASN1_BOOLEAN, 0),
+			    ASN1_EXP_OPT(TSS2_KEY, policy, ASN1_ANY, 1),
+			    ASN1_EXP_OPT(TSS2_KEY, secret, ASN1_OCTET_STRING, 2),
+			    ASN1_EXP_OPT(TSS2_KEY, auth_policy, ASN1_ANY, 3),
+			    ASN1_EXP_OPT(TSS2_KEY, description, ASN1_UTF8STRING, 4),
+			    ASN1_EXP_OPT(TSS2_KEY, rsa_parent, ASN1_BOOLEAN, 5),
+			    ASN1_SIMPLE(TSS2_KEY, parent, ASN1_INTEGER),
+			    ASN1_SIMPLE(TSS2_KEY, public, ASN1_OCTET_STRING),
+			    ASN1_SIMPLE(TSS2_KEY, private,
+					ASN1_OCTET_STRING) } static_ASN1_SEQUENCE_END(TSS2_KEY)
 
-IMPLEMENT_STATIC_ASN1_ALLOC_FUNCTIONS(TSS2_KEY)
+	IMPLEMENT_STATIC_ASN1_ALLOC_FUNCTIONS(TSS2_KEY)
 
-bool tss2_pem_is(const char *text)
+		bool tss2_pem_is(const char *text)
 {
 	return strstr(text, "-----BEGIN " TSS2_PEM_LABEL "-----");
 }
@@ -175,8 +174,8 @@ static TSS2_KEY *key_of(const struct tss2_pem *pem)
 	if (!key)
 		return NULL;
 	ASN1_OBJECT_free(key->type);
-	key->type = OBJ_txt2obj(pem->type == TSS2_PEM_SEALED ? TSS2_OID_SEALED :
-							       TSS2_OID_LOADABLE, 1);
+	key->type =
+		OBJ_txt2obj(pem->type == TSS2_PEM_SEALED ? TSS2_OID_SEALED : TSS2_OID_LOADABLE, 1);
 	key->empty_auth = pem->empty_auth ? 0xff : -1;
 	key->rsa_parent = pem->rsa_parent ? 0xff : -1;
 	if (!key->type || !ASN1_INTEGER_set_uint64(key->parent, pem->parent) ||

@@ -14,8 +14,8 @@
 #include "words.h"
 
 enum tss2_pem_type {
-	TSS2_PEM_LOADABLE,	/* a key */
-	TSS2_PEM_SEALED,	/* data */
+	TSS2_PEM_LOADABLE, /* a key */
+	TSS2_PEM_SEALED,   /* data */
 };
 
 /**

@@ -7,12 +7,11 @@
 
 #include "words.h"
 
-int keys_fail(struct keys_words *words, int error, const char *format, ...)
+void keys_say(struct keys_words *words, const char *format, ...)
 {
 	va_list args;
 
 	va_start(args, format);
 	vsnprintf(words->text, sizeof(words->text), format, args);
 	va_end(args);
-	return -error;
 }

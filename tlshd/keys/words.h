@@ -7,11 +7,19 @@
 #define TLSHD_KEYS_WORDS_H
 
 struct keys_words {
-	char text[320];		/* one line, NUL-terminated, truncated if need be */
+	char text[320]; /* one line, NUL-terminated, truncated if need be */
 };
 
-/* Fills @words and returns -@error, so that a refusal is one statement. */
-int keys_fail(struct keys_words *words, int error, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
+void keys_say(struct keys_words *words, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* Fills @words and is -@error, so that a refusal is one statement; a macro, so that
+ * compilers and checkers see that it is one. */
+#define keys_fail(words, error, ...)                 \
+	({                                           \
+		const int keys_fail_error = (error); \
+		keys_say(words, __VA_ARGS__);        \
+		-keys_fail_error;                    \
+	})
 
 #endif /* TLSHD_KEYS_WORDS_H */

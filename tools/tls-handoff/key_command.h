@@ -17,8 +17,11 @@ int key_create(int argc, char **argv);
 int key_csr(int argc, char **argv);
 int key_show(int argc, char **argv);
 
-/* "tls-handoff: ..." on standard error.  Returns @status, so that failing is one statement. */
-int key_error(int status, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* "tls-handoff: ..." on standard error */
+void key_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* The same, and is @status, so that failing is one statement. */
+#define key_error(status, ...) (key_say(__VA_ARGS__), (status))
 
 /* Opens and tries @source; what is wrong is on standard error.  0 or -errno. */
 int key_open(struct keys_opener *opener, const char *source, struct keys_object **ret_object);
@@ -31,7 +34,7 @@ int key_open(struct keys_opener *opener, const char *source, struct keys_object 
 struct key_file {
 	const char *path;
 	char *temporary;
-	bool replace;		/* whether there may be a file already */
+	bool replace; /* whether there may be a file already */
 };
 
 int key_file_begin(struct key_file *file, const char *path, const char *text, size_t length,

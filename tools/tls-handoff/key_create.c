@@ -66,7 +66,8 @@ static int parse_parent(const char *text, TPM2_HANDLE *ret_parent)
 	handle = strtoul(text, &end, 0);
 	if (errno || end == text || *end || handle < TPM2_PERSISTENT_FIRST ||
 	    handle > TPM2_PERSISTENT_LAST)
-		return key_error(-EINVAL, "--parent is \"owner\" or a handle from 0x81000000 on, not \"%s\"",
+		return key_error(-EINVAL,
+				 "--parent is \"owner\" or a handle from 0x81000000 on, not \"%s\"",
 				 text);
 	*ret_parent = (TPM2_HANDLE)handle;
 	return 0;
@@ -75,14 +76,12 @@ static int parse_parent(const char *text, TPM2_HANDLE *ret_parent)
 /* 1 if there is nothing more to do, -EINVAL after a message. */
 static int parse_options(int argc, char **argv, struct create_options *options)
 {
-	static const struct option table[] = {
-		{ "type", required_argument, NULL, 't' },
-		{ "parent", required_argument, NULL, 'p' },
-		{ "tcti", required_argument, NULL, 'T' },
-		{ "force", no_argument, NULL, 'f' },
-		{ "help", no_argument, NULL, 'h' },
-		{ 0 }
-	};
+	static const struct option table[] = { { "type", required_argument, NULL, 't' },
+					       { "parent", required_argument, NULL, 'p' },
+					       { "tcti", required_argument, NULL, 'T' },
+					       { "force", no_argument, NULL, 'f' },
+					       { "help", no_argument, NULL, 'h' },
+					       { 0 } };
 	int option, ret = 0;
 
 	while (ret == 0 && (option = getopt_long(argc, argv, "h", table, NULL)) != -1) {
@@ -122,8 +121,8 @@ static int check_place(const struct create_options *options)
 	return key_error(-EEXIST, "%s is there already; --force replaces it", options->path);
 }
 
-static int make(struct keys_opener *opener, const struct create_options *options,
-		char **ret_text, size_t *ret_length)
+static int make(struct keys_opener *opener, const struct create_options *options, char **ret_text,
+		size_t *ret_length)
 {
 	struct keys_words words;
 	struct tss2_pem pem;
@@ -171,7 +170,7 @@ int key_create(int argc, char **argv)
 	};
 	struct keys_opener opener;
 	char *text = NULL;
-	size_t length;
+	size_t length = 0;
 	int ret;
 
 	ret = parse_options(argc, argv, &options);

@@ -15,7 +15,7 @@
 #include "key_command.h"
 #include "scheme.h"
 
-#define MAX_NAMES	64
+#define MAX_NAMES 64
 
 struct name {
 	gnutls_x509_subject_alt_name_t type;
@@ -74,7 +74,8 @@ static bool is_host_name(const char *text)
 			label = 0;
 			continue;
 		}
-		if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_", *text) ||
+		if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_",
+			    *text) ||
 		    ++label > 63)
 			return false;
 	}
@@ -91,7 +92,8 @@ static int add_name(struct csr_options *options, gnutls_x509_subject_alt_name_t 
 	if (type == GNUTLS_SAN_DNSNAME && is_address(text))
 		return key_error(-EINVAL, "--dns \"%s\" is an address: use --ip", text);
 	if (type == GNUTLS_SAN_DNSNAME && !is_host_name(text))
-		return key_error(-EINVAL, "--dns \"%s\" is no host name (international ones as xn--...)",
+		return key_error(-EINVAL,
+				 "--dns \"%s\" is no host name (international ones as xn--...)",
 				 text);
 	options->names[options->name_count++] = (struct name){ type, text };
 	return 0;
@@ -109,24 +111,23 @@ static int check_subject(const char *subject)
 	gnutls_x509_crq_deinit(crq);
 	if (ret >= 0)
 		return 0;
-	return key_error(-EINVAL,
-			 "--subject is not understood at \"%s\"; an example is \"CN=a.example,O=Us\"",
-			 at ? at : subject);
+	return key_error(
+		-EINVAL,
+		"--subject is not understood at \"%s\"; an example is \"CN=a.example,O=Us\"",
+		at ? at : subject);
 }
 
 /* 1 if there is nothing more to do, -EINVAL after a message. */
 static int parse_options(int argc, char **argv, struct csr_options *options)
 {
-	static const struct option table[] = {
-		{ "subject", required_argument, NULL, 's' },
-		{ "dns", required_argument, NULL, 'd' },
-		{ "ip", required_argument, NULL, 'i' },
-		{ "tcti", required_argument, NULL, 'T' },
-		{ "output", required_argument, NULL, 'o' },
-		{ "force", no_argument, NULL, 'f' },
-		{ "help", no_argument, NULL, 'h' },
-		{ 0 }
-	};
+	static const struct option table[] = { { "subject", required_argument, NULL, 's' },
+					       { "dns", required_argument, NULL, 'd' },
+					       { "ip", required_argument, NULL, 'i' },
+					       { "tcti", required_argument, NULL, 'T' },
+					       { "output", required_argument, NULL, 'o' },
+					       { "force", no_argument, NULL, 'f' },
+					       { "help", no_argument, NULL, 'h' },
+					       { 0 } };
 	int option, ret = 0;
 
 	while (ret == 0 && (option = getopt_long(argc, argv, "ho:", table, NULL)) != -1) {
@@ -250,17 +251,16 @@ static int set_names(gnutls_x509_crq_t crq, const struct csr_options *options)
 			if (size == 16)
 				inet_pton(AF_INET6, name->text, address);
 		}
-		ret = gnutls_x509_crq_set_subject_alt_name(crq, name->type, data, size,
-							   i ? GNUTLS_FSAN_APPEND :
-							       GNUTLS_FSAN_SET);
+		ret = gnutls_x509_crq_set_subject_alt_name(
+			crq, name->type, data, size, i ? GNUTLS_FSAN_APPEND : GNUTLS_FSAN_SET);
 	}
 	return ret;
 }
 
 static int sign_request(gnutls_x509_crq_t crq, struct signing *signing)
 {
-	gnutls_digest_algorithm_t hash = gnutls_sign_get_hash_algorithm(
-		keys_scheme_gnutls(signing->scheme, signing->hash));
+	gnutls_digest_algorithm_t hash =
+		gnutls_sign_get_hash_algorithm(keys_scheme_gnutls(signing->scheme, signing->hash));
 	gnutls_pubkey_t pub = NULL;
 	gnutls_privkey_t key;
 	int ret;

@@ -38,7 +38,7 @@ int key_file_begin(struct key_file *file, const char *path, const char *text, si
 	fd = mkostemp(file->temporary, O_CLOEXEC);
 	if (fd < 0) {
 		ret = -errno;
-		key_error(0, "cannot write beside %s: %s", path, strerror(-ret));
+		key_say("cannot write beside %s: %s", path, strerror(-ret));
 		free(file->temporary);
 		return ret;
 	}
@@ -49,7 +49,7 @@ int key_file_begin(struct key_file *file, const char *path, const char *text, si
 		ret = -errno;
 	if (ret == 0)
 		return 0;
-	key_error(0, "cannot write %s: %s", file->temporary, strerror(-ret));
+	key_say("cannot write %s: %s", file->temporary, strerror(-ret));
 	key_file_discard(file);
 	return ret;
 }
@@ -62,8 +62,8 @@ int key_file_commit(struct key_file *file)
 			file->replace ? 0 : RENAME_NOREPLACE);
 	if (ret < 0) {
 		ret = -errno;
-		key_error(0, "%s: %s%s", file->path, strerror(-ret),
-			  ret == -EEXIST ? "; --force replaces it" : "");
+		key_say("%s: %s%s", file->path, strerror(-ret),
+			ret == -EEXIST ? "; --force replaces it" : "");
 		key_file_discard(file);
 		return ret;
 	}

@@ -21,7 +21,7 @@ static const struct command {
 	{ "show", key_show, "say what a key is and whether it can be used" },
 };
 
-int key_error(int status, const char *format, ...)
+void key_say(const char *format, ...)
 {
 	va_list args;
 
@@ -30,7 +30,6 @@ int key_error(int status, const char *format, ...)
 	vfprintf(stderr, format, args);
 	va_end(args);
 	fputc('\n', stderr);
-	return status;
 }
 
 int key_open(struct keys_opener *opener, const char *source, struct keys_object **ret_object)
@@ -56,7 +55,8 @@ static void help(FILE *stream)
 	fputs("usage: tls-handoff key COMMAND [OPTIONS] ...\n"
 	      "\n"
 	      "Keys that tlshd uses and nobody can copy.\n"
-	      "\n", stream);
+	      "\n",
+	      stream);
 	for (size_t i = 0; i < sizeof(commands) / sizeof(*commands); i++)
 		fprintf(stream, "  %-10s%s\n", commands[i].name, commands[i].help);
 	fputs("\n"

@@ -13,7 +13,7 @@
 #include "key_command.h"
 #include "scheme.h"
 
-#define FINGERPRINT_SIZE	(7 + 2 * 32 + 1)	/* "sha256:", hexadecimal, NUL */
+#define FINGERPRINT_SIZE (7 + 2 * 32 + 1) /* "sha256:", hexadecimal, NUL */
 
 struct show_options {
 	const char *tcti;
@@ -24,10 +24,10 @@ struct show_options {
 /* @public: kind 0 while not even that is known */
 struct shown {
 	struct keys_public public;
-	const char *kept;		/* where the private key is */
-	char parent[32];		/* "" if it has none */
+	const char *kept; /* where the private key is */
+	char parent[32];  /* "" if it has none */
 	bool loads;
-	struct keys_words words;	/* why it does not */
+	struct keys_words words; /* why it does not */
 };
 
 static void help(void)
@@ -48,12 +48,10 @@ static void help(void)
 /* 1 if there is nothing more to do, -EINVAL after a message. */
 static int parse_options(int argc, char **argv, struct show_options *options)
 {
-	static const struct option table[] = {
-		{ "json", no_argument, NULL, 'j' },
-		{ "tcti", required_argument, NULL, 'T' },
-		{ "help", no_argument, NULL, 'h' },
-		{ 0 }
-	};
+	static const struct option table[] = { { "json", no_argument, NULL, 'j' },
+					       { "tcti", required_argument, NULL, 'T' },
+					       { "help", no_argument, NULL, 'h' },
+					       { 0 } };
 	int option;
 
 	while ((option = getopt_long(argc, argv, "h", table, NULL)) != -1) {
@@ -87,8 +85,7 @@ static void look_into_file(const char *source, struct shown *shown)
 
 	if (secret_file_read(source, &file, &words) < 0)
 		return;
-	if (tss2_pem_is(file.data) &&
-	    tss2_pem_read(file.data, file.length, &pem, &words) == 0) {
+	if (tss2_pem_is(file.data) && tss2_pem_read(file.data, file.length, &pem, &words) == 0) {
 		if (pem.parent == TPM2_RH_OWNER)
 			strcpy(shown->parent, "owner");
 		else
@@ -164,7 +161,7 @@ static void print_json(const char *source, const struct shown *shown)
 	if (!shown->loads)
 		json_object_object_add(object, "error", json_object_new_string(shown->words.text));
 	puts(json_object_to_json_string_ext(object, JSON_C_TO_STRING_PRETTY |
-					    JSON_C_TO_STRING_NOSLASHESCAPE));
+							    JSON_C_TO_STRING_NOSLASHESCAPE));
 	json_object_put(object);
 }
 

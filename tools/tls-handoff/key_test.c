@@ -2,12 +2,14 @@
 /*
  * tls-handoff key, end to end: a real swtpm, and OpenSSL to judge what comes out.
  */
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -15,7 +17,7 @@
 
 #include "test_harness.h"
 
-#define TOOL	"\"$TLS_HANDOFF_TOOL\" key "
+#define TOOL "\"$TLS_HANDOFF_TOOL\" key "
 
 static struct harness_tpm tpm;
 
@@ -47,16 +49,22 @@ static int run(const char *arguments)
 	return WEXITSTATUS(status);
 }
 
+static void read_file(const char *path, char *text, size_t size)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = read(fd, text, size - 1);
+
+	assert_true(n >= 0);
+	text[n] = '\0';
+	close(fd);
+}
+
 static void expect(const char *arguments, int status, const char *output)
 {
 	char text[4096];
-	FILE *file;
 	int got = run(arguments);
 
-	file = fopen("output", "r");
-	assert_non_null(file);
-	text[fread(text, 1, sizeof(text) - 1, file)] = '\0';
-	fclose(file);
+	read_file("output", text, sizeof(text));
 	if (got != status || !strstr(text, output))
 		fail_msg("\"key %s\" gave status %d and \"%s\"", arguments, got, text);
 }
@@ -69,22 +77,33 @@ static void a_created_key_requests_a_certificate_that_openssl_verifies(void **st
 	for (size_t i = 0; i < 3; i++) {
 		char arguments[256];
 
-		snprintf(arguments, sizeof(arguments), "create --type %s %s.pem", types[i], types[i]);
-		expect(arguments, 0, i == 2 ? "creating a 2048-bit RSA key in the TPM, this can take a minute" : "");
+		snprintf(arguments, sizeof(arguments), "create --type %s %s.pem", types[i],
+			 types[i]);
+		expect(arguments, 0,
+		       i == 2 ? "creating a 2048-bit RSA key in the TPM, this can take a minute" :
+				"");
 		harness_run("test $(stat -c %%a %s.pem) = 600", types[i]);
 		snprintf(arguments, sizeof(arguments),
 			 "csr --dns a.example --dns '*.b.example' --ip ::1 --ip 127.0.0.1 "
-			 "--subject 'CN=a.example,O=We & You' -o %s.csr %s.pem", types[i], types[i]);
+			 "--subject 'CN=a.example,O=We & You' -o %s.csr %s.pem",
+			 types[i], types[i]);
 		expect(arguments, 0, "");
-		harness_run("openssl req -verify -noout -in %s.csr 2>&1 | grep -q 'verify OK'", types[i]);
-		harness_run("openssl req -noout -text -in %s.csr | grep -q 'DNS:a.example, DNS:\\*.b.example, "
-			    "IP Address:0:0:0:0:0:0:0:1, IP Address:127.0.0.1'", types[i]);
-		harness_run("openssl req -noout -subject -in %s.csr | grep -q 'O=We & You, CN=a.example'",
+		harness_run("openssl req -verify -noout -in %s.csr 2>&1 | grep -q 'verify OK'",
 			    types[i]);
-		harness_run("openssl req -noout -text -in %s.csr | grep -q 'Digital Signature'", types[i]);
+		harness_run(
+			"openssl req -noout -text -in %s.csr | grep -q 'DNS:a.example, DNS:\\*.b.example, "
+			"IP Address:0:0:0:0:0:0:0:1, IP Address:127.0.0.1'",
+			types[i]);
+		harness_run(
+			"openssl req -noout -subject -in %s.csr | grep -q 'O=We & You, CN=a.example'",
+			types[i]);
+		harness_run("openssl req -noout -text -in %s.csr | grep -q 'Digital Signature'",
+			    types[i]);
 	}
 	/* and on standard output, with no subject */
-	harness_run(TOOL "csr --dns a.example p256.pem | openssl req -verify -noout 2>&1 | grep -q 'verify OK'");
+	harness_run(
+		TOOL
+		"csr --dns a.example p256.pem | openssl req -verify -noout 2>&1 | grep -q 'verify OK'");
 }
 
 static void a_created_key_is_one_for_the_openssl_provider(void **state)
@@ -92,29 +111,30 @@ static void a_created_key_is_one_for_the_openssl_provider(void **state)
 	(void)state;
 	assert_int_equal(run("create --force p256.pem"), 0);
 	assert_int_equal(run("create --force --type rsa2048 rsa2048.pem"), 0);
-	harness_run("openssl pkey -provider tpm2 -provider default -in p256.pem -pubout -out p256.pub");
-	harness_run("openssl dgst -provider tpm2 -provider default -sha256 -sign rsa2048.pem -out signature "
-		    "p256.pub");
-	harness_run("openssl pkey -provider tpm2 -provider default -in rsa2048.pem -pubout -out rsa.pub");
+	harness_run(
+		"openssl pkey -provider tpm2 -provider default -in p256.pem -pubout -out p256.pub");
+	harness_run(
+		"openssl dgst -provider tpm2 -provider default -sha256 -sign rsa2048.pem -out signature "
+		"p256.pub");
+	harness_run(
+		"openssl pkey -provider tpm2 -provider default -in rsa2048.pem -pubout -out rsa.pub");
 	harness_run("openssl dgst -sha256 -verify rsa.pub -signature signature p256.pub >output");
 }
 
 static void show_agrees_with_openssl(void **state)
 {
 	struct json_object *object, *field;
-	char command[256] = "";
-	FILE *file;
+	char fingerprint[65];
 
 	(void)state;
 	assert_int_equal(run("create --force p256.pem"), 0);
 	expect("show p256.pem", 0, "loads:       yes");
 	expect("show p256.pem", 0, "parent:      owner");
 	expect("show p256.pem", 0, "kept in:     tpm");
-	harness_run("openssl pkey -provider tpm2 -provider default -in p256.pem -pubout -outform DER | "
-		    "sha256sum | cut -c1-64 >fingerprint");
-	file = fopen("fingerprint", "r");
-	assert_int_equal(fread(command, 1, 64, file), 64);
-	fclose(file);
+	harness_run(
+		"openssl pkey -provider tpm2 -provider default -in p256.pem -pubout -outform DER | "
+		"sha256sum | cut -c1-64 >fingerprint");
+	read_file("fingerprint", fingerprint, sizeof(fingerprint));
 
 	assert_int_equal(run("show --json p256.pem"), 0);
 	object = json_object_from_file("output");
@@ -127,7 +147,7 @@ static void show_agrees_with_openssl(void **state)
 	assert_true(json_object_get_boolean(field));
 	assert_true(json_object_object_get_ex(object, "fingerprint", &field));
 	assert_memory_equal(json_object_get_string(field), "sha256:", 7);
-	assert_string_equal(json_object_get_string(field) + 7, command);
+	assert_string_equal(json_object_get_string(field) + 7, fingerprint);
 	json_object_put(object);
 }
 
@@ -136,7 +156,8 @@ static void show_tells_why_a_key_does_not_load(void **state)
 	(void)state;
 	assert_int_equal(run("create --force p256.pem"), 0);
 	expect("show --tcti swtpm:path=/nowhere p256.pem", 1, "fingerprint: sha256:");
-	expect("show --tcti swtpm:path=/nowhere p256.pem", 1, "loads:       no: the TPM at swtpm:path=/nowhere "
+	expect("show --tcti swtpm:path=/nowhere p256.pem", 1,
+	       "loads:       no: the TPM at swtpm:path=/nowhere "
 	       "cannot be opened: no swtpm listens there");
 	expect("show --json --tcti swtpm:path=/nowhere p256.pem", 1, "\"loads\":false");
 	expect("show missing.pem", 1, "No such file");
@@ -174,10 +195,13 @@ static void a_persistent_key_and_a_file_key_request_certificates_too(void **stat
 		    "tpm2_create -Q -C primary.ctx -G ecc256 -c key.ctx && tpm2_flushcontext -t && "
 		    "tpm2_evictcontrol -Q -C o -c key.ctx 0x81000005 && tpm2_flushcontext -t");
 	harness_run(TOOL "csr --dns a.example tpm2:0x81000005 | openssl req -verify -noout 2>&1 | "
-		    "grep -q 'verify OK'");
+			 "grep -q 'verify OK'");
 	expect("show tpm2:0x81000005", 0, "type:        P-256");
-	harness_run("umask 077; openssl genpkey -quiet -algorithm RSA -pkeyopt bits:3072 -out soft.pem");
-	harness_run(TOOL "csr --ip 192.0.2.1 soft.pem | openssl req -verify -noout 2>&1 | grep -q 'verify OK'");
+	harness_run(
+		"umask 077; openssl genpkey -quiet -algorithm RSA -pkeyopt bits:3072 -out soft.pem");
+	harness_run(
+		TOOL
+		"csr --ip 192.0.2.1 soft.pem | openssl req -verify -noout 2>&1 | grep -q 'verify OK'");
 	expect("show soft.pem", 0, "kept in:     file");
 }
 
@@ -191,7 +215,8 @@ static void files_are_replaced_only_when_asked(void **state)
 	harness_run("cmp p256.pem before.pem");
 	assert_int_equal(run("create --force p256.pem"), 0);
 	harness_run("! cmp -s p256.pem before.pem");
-	expect("create /nonexistent/p256.pem", 1, "cannot write beside /nonexistent/p256.pem: No such file");
+	expect("create /nonexistent/p256.pem", 1,
+	       "cannot write beside /nonexistent/p256.pem: No such file");
 	/* nothing half-done stays */
 	harness_run("! ls *.pem.?????? 2>/dev/null");
 }
