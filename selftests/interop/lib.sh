@@ -25,17 +25,20 @@ until_true() {
 	local end=$((SECONDS + deadline))
 	until "$@"; do
 		[ $SECONDS -lt $end ] || fail "waited $deadline s in vain for: $*"
-		read -rt 0.02 -u "$never" || :
+		read -rt "${pause-0.02}" -u "$never" || :
 	done
 }
 
-# is_listening PORT: from /proc, which costs no process.
+# is_listening PORT: from /proc, which costs no process and has listening sockets first.
 is_listening() {
-	local hex where state
+	local hex table where state
 	printf -v hex ':%04X' "$1"
-	while read -r _ where _ state _; do
-		[ "$state" != 0A ] || [[ $where != *"$hex" ]] || return 0
-	done < <(cat /proc/net/tcp /proc/net/tcp6)
+	for table in /proc/net/tcp /proc/net/tcp6; do
+		while read -r _ where _ state _; do
+			[ "$state" = 0A ] || [ "$state" = st ] || break
+			[[ $where != *"$hex" ]] || return 0
+		done < "$table"
+	done
 	return 1
 }
 
@@ -98,6 +101,7 @@ connect() {
 # feed OUTPUT: the payload, then waits until OUTPUT has as much or nobody is left that
 # could make it. For programs that would stop listening at the end of their input.
 feed() {
+	local pause=0.1 # what is waited for wants the processor
 	cat "$payload"
 	until_true is_fed "$1" "$(stat -c %s "$payload")"
 }
