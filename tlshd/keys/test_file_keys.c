@@ -192,6 +192,58 @@ static void broken_protocol_ends_it(void **state)
 	ends(0xffff, 1, 0);
 }
 
+static uint32_t next_random(uint32_t *seed)
+{
+	*seed = *seed * 1664525 + 1013904223;
+	return *seed >> 8;
+}
+
+/* Fields that are right often enough to come far, from a fixed seed. */
+static void send_random(struct harness *harness, uint32_t *seed)
+{
+	uint8_t payload[1024];
+	struct keys_sign sign = {
+		.number = htole32(next_random(seed) % 8),
+		.uid = htole32(next_random(seed) % 3),
+		.scheme = htole16((uint16_t)(next_random(seed) % 5)),
+		.hash = htole16((uint16_t)(next_random(seed) % 5)),
+	};
+	static const size_t lengths[] = { 32, 32, 48, 64, 0, 1, 8, 100, 512 };
+	uint16_t type = (uint16_t)(next_random(seed) % 10 ? KEYS_SIGN : next_random(seed) % 11);
+	size_t length = lengths[next_random(seed) % 9];
+
+	for (size_t i = 0; i < sizeof(payload); i++)
+		payload[i] = (uint8_t)next_random(seed);
+	if (type == KEYS_SIGN)
+		harness_send(harness, type, next_random(seed) % 1000, &sign, sizeof(sign), payload,
+			     length);
+	else
+		harness_send(harness, type, next_random(seed) % 1000, payload,
+			     next_random(seed) % 16, NULL, 0);
+}
+
+static void nonsense_is_answered_or_ends_it_but_never_crashes_it(void **state)
+{
+	uint32_t seed = 1;
+	int ended = 0;
+
+	(void)state;
+	for (int round = 0; round < 20; round++) {
+		struct harness harness;
+
+		harness_start(&harness, CONFIG);
+		for (int i = 0; i < 200 && harness_alive(&harness); i++)
+			send_random(&harness, &seed);
+		if (harness_alive(&harness)) {
+			assert_in_range(harness_stop(&harness), 0, 1);
+			continue;
+		}
+		assert_int_equal(harness_wait(&harness), 1);
+		ended++;
+	}
+	assert_true(ended > 0);
+}
+
 static void a_file_that_others_may_read_is_refused(void **state)
 {
 	char output[1024];
@@ -280,6 +332,8 @@ int main(void)
 		cmocka_unit_test_teardown(wrong_requests_get_an_error_and_the_next_is_served,
 					  harness_teardown),
 		cmocka_unit_test_teardown(broken_protocol_ends_it, harness_teardown),
+		cmocka_unit_test_teardown(nonsense_is_answered_or_ends_it_but_never_crashes_it,
+					  harness_teardown),
 		cmocka_unit_test_teardown(a_file_that_others_may_read_is_refused, harness_teardown),
 		cmocka_unit_test_teardown(bad_files_are_named_and_the_rest_is_served,
 					  harness_teardown),

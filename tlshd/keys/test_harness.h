@@ -63,6 +63,9 @@ int harness_stop(struct harness *harness);
 /* The exit status of one that ends by itself. */
 int harness_wait(struct harness *harness);
 
+/* Takes what it answered so far; false once it has closed the channel. */
+bool harness_alive(struct harness *harness);
+
 void harness_send(struct harness *harness, uint16_t type, uint64_t id, const void *head,
 		  size_t head_len, const void *body, size_t body_len);
 void harness_receive(struct harness *harness, struct harness_message *message);
