@@ -13,7 +13,7 @@
 #include "connection.h"
 
 /* Bytes of a leaf certificate with a P-256 key and a few names */
-#define CERTIFICATE_BYTES	600
+#define CERTIFICATE_BYTES 600
 
 const char *const connection_names[CONNECTION_KINDS] = {
 	[CONNECTION_PLAIN] = "plain_tcp",
@@ -86,8 +86,7 @@ static int raw_ktls(int fd, int direction)
 	return ret;
 }
 
-int connection_secure(struct connection *connection, enum connection_kind kind,
-		      struct agent *agent)
+int connection_secure(struct connection *connection, enum connection_kind kind, struct agent *agent)
 {
 	int ret;
 
@@ -98,8 +97,7 @@ int connection_secure(struct connection *connection, enum connection_kind kind,
 	return ret ? ret : raw_ktls(connection->peer, 1);
 }
 
-int connection_open(struct connection *connection, enum connection_kind kind,
-		    struct agent *agent)
+int connection_open(struct connection *connection, enum connection_kind kind, struct agent *agent)
 {
 	int ret;
 

@@ -32,16 +32,15 @@ struct connection {
 };
 
 /* Keys and the rest of a finished handshake are the same for all: TLS 1.3, AES-128-GCM. */
-#define CONNECTION_VERSION	TLS_1_3_VERSION
-#define CONNECTION_CIPHER	TLS_CIPHER_AES_GCM_128
+#define CONNECTION_VERSION TLS_1_3_VERSION
+#define CONNECTION_CIPHER  TLS_CIPHER_AES_GCM_128
 
 /* TLS comes up on both ends of @connection, whose TCP sockets are there.  @agent is used for
  * CONNECTION_HANDOFF only.  0 or -errno. */
 int connection_secure(struct connection *connection, enum connection_kind kind,
 		      struct agent *agent);
 /* A new one.  0 or -errno. */
-int connection_open(struct connection *connection, enum connection_kind kind,
-		    struct agent *agent);
+int connection_open(struct connection *connection, enum connection_kind kind, struct agent *agent);
 void connection_close(struct connection *connection);
 
 /* Ends the program with a sentence if @result is a negative errno. */

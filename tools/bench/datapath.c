@@ -24,12 +24,12 @@
 #include "connection.h"
 #include "figure.h"
 
-#define BATCH		(256 * 1024)	/* bytes between two changes of sides */
-#define STREAM_FACTOR	8		/* who waits how often varies: it takes more bytes to even out */
-#define MAX_ROUNDS	64
+#define BATCH	      (256 * 1024) /* bytes between two changes of sides */
+#define STREAM_FACTOR 8		   /* who waits how often varies: it takes more bytes to even out */
+#define MAX_ROUNDS    64
 
 static char buffer[BATCH];
-static int file;		/* BATCH bytes in the page cache */
+static int file; /* BATCH bytes in the page cache */
 static unsigned int rounds = 11, batches = 4;
 
 static double now(void)
@@ -106,7 +106,7 @@ struct operation {
 	void (*before)(int fd, size_t size);
 	void (*timed)(int fd, size_t size);
 	void (*after)(int fd, size_t size);
-	bool nonblock;		/* O_NONBLOCK on the end under test */
+	bool nonblock; /* O_NONBLOCK on the end under test */
 };
 
 static const struct operation operations[] = {
@@ -272,7 +272,7 @@ int main(int argc, char **argv)
 	memset(buffer, 'd', sizeof(buffer));
 	make_file();
 	open_connections(connections);
-	for (size_t i = argc > 3 ? (size_t)atoi(argv[3]) : 0; i < sizeof(operations) / sizeof(*operations); i++)
+	for (size_t i = 0; i < sizeof(operations) / sizeof(*operations); i++)
 		for (size_t j = 0; j < sizeof(sizes) / sizeof(*sizes); j++)
 			measure_all(&operations[i], connections, sizes[j]);
 	for (int kind = 0; kind < CONNECTION_KINDS; kind++)

@@ -24,11 +24,11 @@
 #include "figure.h"
 #include "test_rig.h"
 
-#define AT_ONCE		50	/* handshakes that run at the same time */
-#define MEMORY_FIRST	1000	/* connections at the first look, which is after the pools are filled */
-#define MEMORY_LAST	5000
-#define SETTLE_LOOKS	50	/* of 200 ms: what handshakes needed is given back when there are none */
-#define MIN_SECONDS	2.0	/* one rate is measured for at least so long */
+#define AT_ONCE	     50	  /* handshakes that run at the same time */
+#define MEMORY_FIRST 1000 /* connections at the first look, which is after the pools are filled */
+#define MEMORY_LAST  5000
+#define SETTLE_LOOKS 50	 /* of 200 ms: what handshakes needed is given back when there are none */
+#define MIN_SECONDS  2.0 /* one rate is measured for at least so long */
 
 /* Private memory of a process in bytes */
 static size_t read_memory(pid_t pid)

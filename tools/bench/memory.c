@@ -17,9 +17,9 @@
 #include "connection.h"
 #include "figure.h"
 
-#define MAX_CACHES	512
+#define MAX_CACHES 512
 /* Objects of a cache per connection: what is below belongs to no connection but to its stock */
-#define NOISE		0.25
+#define NOISE	   0.25
 
 struct cache {
 	char name[40];
@@ -29,7 +29,7 @@ struct cache {
 struct snapshot {
 	struct cache caches[MAX_CACHES];
 	unsigned int count;
-	long kernel;		/* bytes of all that idle connections are made of */
+	long kernel; /* bytes of all that idle connections are made of */
 };
 
 static FILE *open_or_die(const char *path, const char *mode)
@@ -154,7 +154,7 @@ static const struct step {
 	{ "handoff", CONNECTION_HANDOFF, true },
 };
 
-#define STEPS	(sizeof(steps) / sizeof(*steps))
+#define STEPS (sizeof(steps) / sizeof(*steps))
 
 static struct snapshot taken[STEPS + 1];
 
