@@ -20,7 +20,6 @@
 #include "transport.h"
 #include "verify.h"
 
-#define MAX_PRIORITY   512 /* bytes of a priority string */
 #define SHOWN_IDENTITY 100 /* bytes of a peer's identity in a sentence */
 
 struct handshake *handshake_current(void)
@@ -113,7 +112,8 @@ static int after_client_hello(gnutls_session_t tls)
 	char name[TLS_HANDOFF_MAX_PEER_NAME + 1];
 	unsigned int types;
 
-	if (!get_server_name(tls, name, sizeof(name)))
+	if (gnutls_protocol_get_version(tls) != GNUTLS_TLS1_2 ||
+	    !get_server_name(tls, name, sizeof(name)))
 		return 0;
 	types = credentials_key_types(handshake->session->profile, name);
 	if (types != CREDENTIALS_RSA && types != CREDENTIALS_ECDSA)

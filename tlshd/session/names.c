@@ -27,8 +27,9 @@ size_t names_address(const char *name, uint8_t ret_address[16])
 
 bool names_is_host(const char *name)
 {
-	return name[0] && strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				       "0123456789-._") == strlen(name);
+	return name[0] && name[0] != '.' && !strstr(name, "..") &&
+	       strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+			    "0123456789-._") == strlen(name);
 }
 
 bool names_match_dns(const char *pattern, size_t pattern_length, const char *name)

@@ -18,7 +18,7 @@
 /* An IPv4 or IPv6 address literal: its 4 or 16 bytes, or 0 if @name is none. */
 size_t names_address(const char *name, uint8_t ret_address[16]);
 
-/* Whether @name has only what A-labels (and the underscore) are made of. */
+/* Whether @name has only what A-labels (and the underscore) are made of, and none is empty. */
 bool names_is_host(const char *name);
 
 /* Whether a dNSName of a certificate stands for the host @name (both A-labels): equal in any

@@ -192,8 +192,9 @@ static int narrow_client_cert(const struct profile *profile, const struct attr_t
 	return 0;
 }
 
-static int narrow_resume(const struct profile *profile, const struct attr_table *options,
-			 struct parameters *p, struct failure *failure)
+/* Nothing is resumed yet: only that the profile would allow it */
+static int check_resume(const struct profile *profile, const struct attr_table *options,
+			struct failure *failure)
 {
 	uint32_t resume = attr_u32(options, CHANNEL_A_RESUME, profile->resume);
 
@@ -201,7 +202,6 @@ static int narrow_resume(const struct profile *profile, const struct attr_table 
 		return invalid(failure, "TLS_HANDOFF_RESUME");
 	if (resume && !profile->resume)
 		return refuse(failure, profile, "TLS_HANDOFF_RESUME", "resume = no");
-	p->resume = resume;
 	return 0;
 }
 
@@ -219,14 +219,34 @@ static int copy_string(const struct attr_table *options, uint16_t type, char *re
 	return 0;
 }
 
+/* The A-labels of a host name.  Outside of ASCII it is mapped (UTS 46), which would also drop
+ * control characters: they are looked for before. */
+static int map_host_name(const char *name, size_t length, char *ret_mapped, size_t size)
+{
+	gnutls_datum_t mapped = { NULL, 0 };
+	char host[TLS_HANDOFF_MAX_PEER_NAME + 1] = "";
+	int r = -1;
+
+	for (size_t i = 0; i < length; i++)
+		if ((unsigned char)name[i] <= ' ' || name[i] == 0x7f)
+			return -1;
+	if (gnutls_idna_map(name, (unsigned int)length, &mapped, 0) >= 0 &&
+	    mapped.size < sizeof(host) && mapped.size < size) {
+		memcpy(host, mapped.data, mapped.size);
+		r = names_is_host(host) ? 0 : -1;
+	}
+	gnutls_free(mapped.data);
+	if (r == 0)
+		memcpy(ret_mapped, host, strlen(host) + 1);
+	return r;
+}
+
 static int narrow_peer_name(const struct attr_table *options, struct parameters *p,
 			    struct failure *failure)
 {
 	char given[sizeof(p->peer_name)] = "";
-	gnutls_datum_t mapped = { NULL, 0 };
 	uint8_t address[16];
 	size_t length;
-	int r;
 
 	if (copy_string(options, CHANNEL_A_PEER_NAME, given, sizeof(given)) < 0)
 		return invalid(failure, "TLS_HANDOFF_PEER_NAME");
@@ -249,13 +269,7 @@ static int narrow_peer_name(const struct attr_table *options, struct parameters 
 	/* the dot of an absolute name is in no certificate */
 	if (given[length - 1] == '.')
 		length--;
-	r = gnutls_idna_map(given, (unsigned int)length, &mapped, 0);
-	if (r >= 0 && mapped.size > 0 && mapped.size < sizeof(p->peer_name))
-		memcpy(p->peer_name, mapped.data, mapped.size);
-	else
-		r = -1;
-	gnutls_free(mapped.data);
-	if (r < 0 || !names_is_host(p->peer_name)) {
+	if (map_host_name(given, length, p->peer_name, sizeof(p->peer_name)) < 0) {
 		failure_set(failure, EINVAL, ALERT_NONE,
 			    "TLS_HANDOFF_PEER_NAME is neither a host name nor an address.");
 		return -1;
@@ -277,7 +291,7 @@ int narrow_parameters(const struct profile *profile, const struct attr_table *op
 	    narrow_ciphers(profile, options, &p, failure) < 0 ||
 	    narrow_alpn(profile, options, &p, failure) < 0 ||
 	    narrow_client_cert(profile, options, &p, failure) < 0 ||
-	    narrow_resume(profile, options, &p, failure) < 0 ||
+	    check_resume(profile, options, failure) < 0 ||
 	    narrow_peer_name(options, &p, failure) < 0)
 		return -1;
 	if (copy_string(options, CHANNEL_A_PSK_IDENTITY, p.psk_identity, sizeof(p.psk_identity)) <

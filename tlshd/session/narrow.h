@@ -26,7 +26,6 @@ struct parameters {
 	size_t cipher_count;
 	uint8_t alpn[TLS_HANDOFF_MAX_ALPN]; /* length-prefixed, preference first */
 	size_t alpn_length;
-	bool resume;
 	char peer_name[TLS_HANDOFF_MAX_PEER_NAME + 1]; /* client; A-labels or address; or empty */
 	bool peer_is_address;
 	char psk_identity[TLS_HANDOFF_MAX_PSK_IDENTITY + 1]; /* or empty */

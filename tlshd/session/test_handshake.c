@@ -49,7 +49,14 @@ static const char config[] = "[profile default]\n"
 			     "private_key = server.key\n"
 			     "alpn = h2;http/1.1\n"
 			     "rekey_records = 1000\n"
-			     "truncation = eof\n";
+			     "truncation = eof\n"
+			     "[profile bytes]\n"
+			     "truststore = ca.pem\n"
+			     "crl = crl.pem\n"
+			     "rekey_records = 1000\n"
+			     "rekey_bytes = 1638400\n"
+			     "[profile pinned]\n"
+			     "truststore = server.pem\n";
 
 static struct rig rig;
 
@@ -423,6 +430,35 @@ static void alpn_is_chosen_by_our_preference(void **state)
 	connection_close(&c);
 }
 
+static void limits_of_the_profile_are_passed_on(void **state)
+{
+	const struct peer_setup server = { .server = true,
+					   .certificate = "server.pem",
+					   .key = "server.key" };
+	struct connection c;
+
+	/* as few records as can hold so many bytes; and a revocation list that has others */
+	as_client("bytes", "localhost", peer_openssl, &server, &c);
+	assert_int_equal(c.limit_records, 100);
+	assert_false(c.truncation_eof);
+	connection_close(&c);
+	as_client("client", "localhost", peer_openssl, &server, &c);
+	assert_int_equal(c.limit_records, 0);
+	connection_close(&c);
+}
+
+static void a_certificate_may_be_its_own_anchor(void **state)
+{
+	const struct peer_setup server = { .server = true,
+					   .certificate = "server.pem",
+					   .key = "server.key" };
+	struct connection c;
+
+	as_client("pinned", "localhost", peer_openssl, &server, &c);
+	connection_exchange(&c);
+	connection_close(&c);
+}
+
 static void the_peers_record_size_limit_is_passed_on(void **state)
 {
 	struct peer_setup setup = { .server_name = "localhost", .record_size_limit = 1000 };
@@ -469,6 +505,8 @@ int main(void)
 		cmocka_unit_test(raw_public_keys_in_both_roles),
 		cmocka_unit_test(unauthenticated_where_the_profile_allows_it),
 		cmocka_unit_test(alpn_is_chosen_by_our_preference),
+		cmocka_unit_test(limits_of_the_profile_are_passed_on),
+		cmocka_unit_test(a_certificate_may_be_its_own_anchor),
 		cmocka_unit_test(the_peers_record_size_limit_is_passed_on),
 	};
 

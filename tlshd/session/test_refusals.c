@@ -480,15 +480,39 @@ static void options_only_narrow_the_profile(void **state)
 
 static void a_client_must_say_whom_it_wants(void **state)
 {
-	struct attr_builder options = rig_options(TLS_HANDOFF_CLIENT, "client");
+	static const char *const names[] = { NULL,
+					     "two words",
+					     "new\nline",
+					     "a/b",
+					     "-\xff-",
+					     "b\xc3\xbc"
+					     "cher..test" };
+	struct attr_builder options;
 	struct connection c;
 
-	connection_open(&c, &rig, &options, NULL);
-	while (!c.failed)
-		assert_true(rig_step(&rig));
-	assert_int_equal(c.status, EINVAL);
-	assert_non_null(strstr(c.words, "TLS_HANDOFF_PEER_NAME"));
-	connection_close(&c);
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		options = rig_options(TLS_HANDOFF_CLIENT, "client");
+		attr_put_string(&options, CHANNEL_A_PEER_NAME, names[i]);
+		connection_open(&c, &rig, &options, NULL);
+		while (!c.failed && !c.want)
+			assert_true(rig_step(&rig));
+		if (!c.failed)
+			fail_msg("\"%s\" is taken", names[i]);
+		assert_int_equal(c.status, EINVAL);
+		assert_non_null(strstr(c.words, "TLS_HANDOFF_PEER_NAME"));
+		connection_close(&c);
+	}
+}
+
+static void a_name_outside_of_ascii_is_looked_for_as_a_label(void **state)
+{
+	const struct refusal other = { EKEYREJECTED, TLS_HANDOFF_VERIFY_NAME, 42,
+				       "xn--bcher-kva.test" };
+
+	server_is_refused("client",
+			  "b\xc3\xbc"
+			  "cher.test",
+			  "server", 13, &other);
 }
 
 static void garbage_instead_of_a_hello_is_a_protocol_error(void **state)
@@ -706,9 +730,10 @@ static void an_agent_that_breaks_the_protocol_loses_that_session(void **state)
 /* Well-formed messages with contents that make no sense, the same ones in every run */
 static void messages_without_sense_do_no_harm(void **state)
 {
-	static const uint16_t types[] = { CHANNEL_OPEN,	 CHANNEL_BYTES,	 CHANNEL_RECORD,
-					  CHANNEL_REKEY, CHANNEL_EXPORT, CHANNEL_CLOSE,
-					  CHANNEL_DONE,	 99 };
+	static const uint16_t types[] = { CHANNEL_OPEN,	  CHANNEL_BYTES,
+					  CHANNEL_RECORD, CHANNEL_REKEY,
+					  CHANNEL_EXPORT, CHANNEL_CLOSE,
+					  CHANNEL_DONE,	  99 };
 	const struct peer_setup client = { 0 };
 	struct attr_builder options = rig_options(TLS_HANDOFF_SERVER, "strict");
 	struct pollfd pollfd = { rig.fd, POLLIN, 0 };
@@ -803,6 +828,7 @@ int main(void)
 		cmocka_unit_test(a_key_that_is_missing_is_our_own_trouble),
 		cmocka_unit_test(options_only_narrow_the_profile),
 		cmocka_unit_test(a_client_must_say_whom_it_wants),
+		cmocka_unit_test(a_name_outside_of_ascii_is_looked_for_as_a_label),
 		cmocka_unit_test(garbage_instead_of_a_hello_is_a_protocol_error),
 		cmocka_unit_test(a_peer_may_vanish_at_each_step),
 		cmocka_unit_test(a_changed_byte_at_each_place_is_noticed),
