@@ -58,7 +58,7 @@ static const struct option_entry {
 	{ "no-resume", KEY_NO_RESUME, BOTH, NULL, "always a full handshake" },
 	{ "timeout", KEY_TIMEOUT, BOTH, "SECONDS", "for connecting and for the handshake (10)" },
 	{ "info", KEY_INFO, BOTH, NULL, "print what was negotiated to standard error" },
-	{ "json", KEY_JSON, BOTH, NULL, "with --info: as one JSON object" },
+	{ "json", KEY_JSON, BOTH, NULL, "the same as one JSON object" },
 	{ "recv-only", KEY_RECV_ONLY, BOTH, NULL, "leave standard input alone" },
 	{ "send-only", KEY_SEND_ONLY, BOTH, NULL, "send all of standard input, drop what comes" },
 	{ "keep-open", 'k', OPTIONS_LISTEN, NULL, "serve one connection after the other" },
@@ -240,6 +240,7 @@ static const char *take_option(int key, const char *value, struct options *optio
 		options->info = true;
 		return NULL;
 	case KEY_JSON:
+		options->info = true;
 		options->json = true;
 		return NULL;
 	case KEY_RECV_ONLY:
