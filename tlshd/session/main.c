@@ -188,6 +188,13 @@ static int run(const struct arguments *arguments)
 	return r;
 }
 
+/* GnuTLS writes traffic secrets wherever the environment tells it to. */
+static void keep_secrets(void)
+{
+	unsetenv("SSLKEYLOGFILE");
+	gnutls_global_set_log_level(0);
+}
+
 int main(int argc, char **argv)
 {
 	struct arguments arguments;
@@ -197,6 +204,7 @@ int main(int argc, char **argv)
 		usage(stderr);
 		return 2;
 	}
+	keep_secrets();
 	signal(SIGPIPE, SIG_IGN);
 	log_open("tlshd-session", arguments.to_stderr, arguments.verbose);
 	if (!arguments.check) {

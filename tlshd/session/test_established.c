@@ -457,6 +457,29 @@ static void exporters_are_refused_until_they_exist(void **state)
 	connection_close(&c);
 }
 
+static void the_environment_cannot_ask_for_secrets(void **state)
+{
+	const struct peer_setup client = { 0 };
+	struct attr_builder options = rig_options(TLS_HANDOFF_SERVER, "server");
+	struct connection c;
+	struct rig other;
+
+	setenv("SSLKEYLOGFILE", "secrets", 1);
+	setenv("GNUTLS_DEBUG_LEVEL", "99", 1);
+	rig_start(&other, config);
+	unsetenv("SSLKEYLOGFILE");
+	unsetenv("GNUTLS_DEBUG_LEVEL");
+	connection_open(&c, &other, &options, peer_openssl(&client));
+	connection_run(&c);
+	connection_exchange(&c);
+	connection_close(&c);
+	rig_stop(&other);
+	assert_int_equal(access("secrets", F_OK), -1);
+	/* of the library's start and the key holder's there may be lines, of a handshake none */
+	assert_false(rig_log_has(&other, "HSK["));
+	assert_false(rig_log_has(&other, "INT: "));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -479,6 +502,7 @@ int main(void)
 		cmocka_unit_test(alerts_of_the_peer),
 		cmocka_unit_test(records_that_fail_in_the_kernel_are_told_to_the_peer),
 		cmocka_unit_test(renegotiation_is_declined),
+		cmocka_unit_test(the_environment_cannot_ask_for_secrets),
 		cmocka_unit_test(exporters_are_refused_until_they_exist),
 	};
 
