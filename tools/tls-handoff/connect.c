@@ -89,10 +89,16 @@ int connect_command(int argc, char **argv)
 		fputs("usage: tls-handoff connect [OPTIONS] HOST PORT\n", stderr);
 		return EXIT_USAGE;
 	}
+	if (!options_port(OPTIONS_CONNECT, argv[first + 1]))
+		return EXIT_USAGE;
 	host = argv[first];
 	expected_name(host, name);
 	if (!options.handoff.peer_name)
 		options.handoff.peer_name = name;
+	if (!*options.handoff.peer_name && !options.handoff.auth) {
+		fputs("tls-handoff connect: certificates need a --name to look for\n", stderr);
+		return EXIT_USAGE;
+	}
 
 	r = connection_check();
 	if (r != EXIT_DONE)

@@ -255,6 +255,8 @@ int listen_command(int argc, char **argv)
 		fputs("usage: tls-handoff listen [OPTIONS] PORT [-- COMMAND...]\n", stderr);
 		return EXIT_USAGE;
 	}
+	if (!options_port(OPTIONS_LISTEN, argv[first]))
+		return EXIT_USAGE;
 	if (argc - first > 1)
 		listener.command = argv + first + 1;
 

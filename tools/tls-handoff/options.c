@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <getopt.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -287,10 +288,30 @@ static int unknown(const char *command, bool lacks_value, const char *argument)
 	return -EINVAL;
 }
 
+static const char *command_name(enum options_command command)
+{
+	return command == OPTIONS_CONNECT ? "connect" : "listen";
+}
+
+/* getaddrinfo(3) takes any number and keeps its last 16 bits. */
+bool options_port(enum options_command command, const char *port)
+{
+	unsigned long number, least = command == OPTIONS_CONNECT ? 1 : 0;
+	char *end;
+
+	number = strtoul(port, &end, 10);
+	if (*port && (*end || (number >= least && number <= UINT16_MAX)))
+		return true;
+	fprintf(stderr,
+		"tls-handoff %s: \"%s\" is no port: %lu to 65535, or a name of services(5)\n",
+		command_name(command), port, least);
+	return false;
+}
+
 int options_parse(enum options_command command, int argc, char **argv, struct options *options,
 		  int *ret_first)
 {
-	const char *name = command == OPTIONS_CONNECT ? "connect" : "listen";
+	const char *name = command_name(command);
 	struct option table[ENTRIES + 1] = {};
 	char letters[2 * ENTRIES] = ":";
 	size_t count = 0;

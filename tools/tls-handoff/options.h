@@ -31,4 +31,7 @@ struct options {
 int options_parse(enum options_command command, int argc, char **argv, struct options *options,
 		  int *ret_first);
 
+/* Whether @port is a service's name or a number that fits; if not, it was reported. */
+bool options_port(enum options_command command, const char *port);
+
 #endif /* TLS_HANDOFF_OPTIONS_H */

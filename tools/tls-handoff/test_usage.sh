@@ -39,6 +39,12 @@ check usage.connect.no_port 2 '^usage:' connect localhost
 check usage.connect.too_many 2 '^usage:' connect localhost 1 2
 check usage.listen.no_port 2 '^usage:' listen
 check usage.status.operand 2 '^usage:' status something
+check usage.connect.port_0 2 '"0" is no port' connect localhost 0
+check usage.connect.port_70000 2 '"70000" is no port' connect localhost 70000
+check usage.connect.port_negative 2 '"-1" is no port' connect localhost -- -1
+check usage.listen.port_65536 2 '"65536" is no port' listen 65536
+check usage.listen.port_empty 2 '"" is no port' listen ''
+check usage.connect.empty_name 2 'need a --name' connect --name '' localhost 1
 check usage.unknown_option 2 'no option --nonsense' connect --nonsense localhost 1
 check usage.unknown_letter 2 'no option -z' connect -4z localhost 1
 check usage.value_missing 2 'profile: needs a value' connect localhost 1 --profile
