@@ -81,6 +81,7 @@ int tls_handoff_upcall_add(struct tls_handoff_ctx *ctx)
 	struct tls_handoff_net *tnet = ctx->net;
 	struct tls_handoff_agent *agent;
 	u64 id = atomic64_inc_return(&tls_handoff_last_id);
+	bool first;
 	int err;
 
 	lockdep_assert_held(&ctx->lock);
@@ -99,10 +100,14 @@ int tls_handoff_upcall_add(struct tls_handoff_ctx *ctx)
 		goto unlock;
 	ctx->id = id;
 	tnet->pending++;
+	first = list_empty(&agent->waiting);
 	list_add_tail(&handshake->link, &agent->waiting);
 	list_move_tail(&agent->link, &tnet->agents);
-	/* A full receive buffer has a READY in it already */
-	err = tls_handoff_send_ready(agent, id);
+	/*
+	 * One READY until there is nothing to ACCEPT: thousands would leave no room in the
+	 * receive buffer for the answers. What fills it now wakes the agent as well.
+	 */
+	err = first ? tls_handoff_send_ready(agent, id) : 0;
 	if (err == -ENOBUFS || err == -EAGAIN)
 		err = 0;
 unlock:
