@@ -15,6 +15,10 @@
 /* Records of one turn of a sender, after which others may have tx_mutex */
 #define TLS_HANDOFF_CHUNK_RECORDS	64
 
+/* What kTLS takes; it refuses the rest, which TCP ignores, as MSG_BATCH of sendmmsg() */
+#define TLS_HANDOFF_SEND_FLAGS	(MSG_MORE | MSG_DONTWAIT | MSG_NOSIGNAL | MSG_CMSG_COMPAT | \
+				 MSG_SPLICE_PAGES | MSG_EOR | MSG_SENDPAGE_NOPOLICY)
+
 /*
  * A program can neither forge a record nor send anything but data: the record
  * type belongs to the session handler.
@@ -103,6 +107,19 @@ static int tls_handoff_tx_wait(struct tls_handoff_ctx *ctx, long *timeo)
 	return err;
 }
 
+/* A sender may hold it for long, waiting for room: who must not wait is told later */
+static int tls_handoff_tx_take(struct tls_handoff_ctx *ctx, bool nowait)
+{
+	if (!nowait)
+		return mutex_lock_interruptible(&ctx->tx_mutex);
+	if (mutex_trylock(&ctx->tx_mutex))
+		return 0;
+	set_bit(TLS_HANDOFF_BIT_TX_BUSY, &ctx->flags);
+	/* Pairs with tls_handoff_tx_unlock(): it may have let go before it saw the bit */
+	smp_mb__after_atomic();
+	return mutex_trylock(&ctx->tx_mutex) ? 0 : -EAGAIN;
+}
+
 /* The program's way to tx_mutex: behind a new key that is due */
 static int tls_handoff_tx_lock(struct tls_handoff_ctx *ctx, long *timeo)
 {
@@ -116,7 +133,7 @@ static int tls_handoff_tx_lock(struct tls_handoff_ctx *ctx, long *timeo)
 			if (tls_handoff_state(ctx) != TLS_HANDOFF_STATE_ESTABLISHED)
 				return -EPIPE;
 		}
-		err = mutex_lock_interruptible(&ctx->tx_mutex);
+		err = tls_handoff_tx_take(ctx, !*timeo);
 		if (err)
 			return err;
 		if (likely(!test_bit(TLS_HANDOFF_BIT_TX_HOLD, &ctx->flags)))
@@ -195,6 +212,7 @@ static noinline int tls_handoff_sendmsg_any(struct socket *app, struct msghdr *m
 	ret = tls_handoff_check_control(msg);
 	if (ret)
 		return ret;
+	msg->msg_flags &= TLS_HANDOFF_SEND_FLAGS;
 
 	controllen = msg->msg_controllen;
 	msg->msg_controllen = 0;
@@ -233,11 +251,10 @@ int tls_handoff_sendmsg(struct socket *app, struct msghdr *msg, size_t size)
 	int ret;
 
 	if (tls_handoff_state(ctx) != TLS_HANDOFF_STATE_ESTABLISHED || msg->msg_controllen ||
-	    msg->msg_flags & (MSG_OOB | MSG_ZEROCOPY))
+	    msg->msg_flags & ~TLS_HANDOFF_SEND_FLAGS)
 		return tls_handoff_sendmsg_any(app, msg, size);
-	ret = mutex_lock_interruptible(&ctx->tx_mutex);
-	if (unlikely(ret))
-		return ret;
+	if (unlikely(!mutex_trylock(&ctx->tx_mutex)))
+		return tls_handoff_sendmsg_any(app, msg, size);
 	if (unlikely(!tls_handoff_tx_plain(ctx, size))) {
 		tls_handoff_tx_unlock(ctx);
 		return tls_handoff_sendmsg_any(app, msg, size);
@@ -360,10 +377,13 @@ void tls_handoff_tx_unlock(struct tls_handoff_ctx *ctx)
 		/* Pairs with those who set a bit and then failed to get the mutex */
 		smp_mb();
 		if (likely(!(READ_ONCE(ctx->flags) & (BIT(TLS_HANDOFF_BIT_TX_WAITED) |
+						      BIT(TLS_HANDOFF_BIT_TX_BUSY) |
 						      BIT(TLS_HANDOFF_BIT_CLOSE_WANTED)))))
 			return;
 		if (test_and_clear_bit(TLS_HANDOFF_BIT_TX_WAITED, &ctx->flags))
 			tls_handoff_session_wake(ctx);
+		if (test_and_clear_bit(TLS_HANDOFF_BIT_TX_BUSY, &ctx->flags))
+			tls_handoff_wake(ctx);
 		if (!test_bit(TLS_HANDOFF_BIT_CLOSE_WANTED, &ctx->flags) ||
 		    !mutex_trylock(&ctx->tx_mutex))
 			return;

@@ -168,6 +168,7 @@ enum {
 	TLS_HANDOFF_BIT_TX_READY,	/* TLS_TX was set */
 	TLS_HANDOFF_BIT_RX_READY,
 	TLS_HANDOFF_BIT_TX_WAITED,	/* the session fd waits for tx_mutex */
+	TLS_HANDOFF_BIT_TX_BUSY,	/* a MSG_DONTWAIT sender was turned away by tx_mutex */
 	TLS_HANDOFF_BIT_TX_HOLD,	/* a new sending key is due: senders wait for it */
 	TLS_HANDOFF_BIT_TX_ASKED,	/* EVENT_REKEY was sent for this key */
 	TLS_HANDOFF_BIT_RX_FRAGMENT,	/* a handshake message goes on in the next record */
