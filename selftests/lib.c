@@ -160,21 +160,11 @@ static struct nl_msg *agent_message(struct agent *agent, int command)
 	return msg;
 }
 
-/* So many READY may wait that there is no room for an answer: take them first */
-static void agent_drain(struct agent *agent)
-{
-	struct pollfd pfd = { .fd = nl_socket_get_fd(agent->sk), .events = POLLIN };
-
-	while (poll(&pfd, 1, 0) == 1)
-		nl_recvmsgs_default(agent->sk);
-}
-
 /* READY may come in between, so the answer need not be the next message */
 static int agent_send(struct agent *agent, struct nl_msg *msg)
 {
 	int ret;
 
-	agent_drain(agent);
 	agent->answered = false;
 	agent->error = 0;
 	ret = nl_send_auto(agent->sk, msg);
@@ -304,6 +294,8 @@ int agent_done(struct agent *agent, const struct done *done)
 		nla_put_flag(msg, TLS_HANDOFF_A_SESSION_TRUNCATION_EOF);
 	if (done->alert_sent)
 		nla_put_s32(msg, TLS_HANDOFF_A_SESSION_ALERT_SENT, done->alert_sent);
+	if (done->limit_records)
+		nla_put_u64(msg, TLS_HANDOFF_A_SESSION_LIMIT_RECORDS, done->limit_records);
 	return agent_send(agent, msg);
 }
 
@@ -433,6 +425,37 @@ int send_alert(int fd, uint8_t level, uint8_t description)
 	ssize_t ret = send_record(fd, RECORD_ALERT, alert, sizeof(alert));
 
 	return ret < 0 ? ret : 0;
+}
+
+ssize_t next_record(int session, uint8_t *ret_type, void *data, size_t size)
+{
+	struct tls_handoff_event event;
+	ssize_t ret;
+
+	do {
+		if (!(wait_for(session, POLLIN) & POLLIN))
+			return -ETIME;
+		ret = recv_record(session, ret_type, data, size, MSG_DONTWAIT);
+		if (ret == sizeof(event))
+			memcpy(&event, data, sizeof(event));
+	} while (ret == sizeof(event) && *ret_type == TLS_HANDOFF_RECORD_EVENT &&
+		 event.event == TLS_HANDOFF_EVENT_DATA);
+	return ret;
+}
+
+int tx_update(int session, const struct keys *keys)
+{
+	char buffer[sizeof(struct tls_handoff_tx_update) + sizeof(*keys) + KEY_UPDATE_LENGTH];
+	struct tls_handoff_tx_update update = { .crypto_info_len = keys->length,
+						.record_len = KEY_UPDATE_LENGTH,
+						.record_type = RECORD_HANDSHAKE };
+	size_t length = sizeof(update) + keys->length + KEY_UPDATE_LENGTH;
+
+	memcpy(buffer, &update, sizeof(update));
+	memcpy(buffer + sizeof(update), keys, keys->length);
+	memcpy(buffer + sizeof(update) + keys->length, KEY_UPDATE, KEY_UPDATE_LENGTH);
+	return setsockopt(session, SOL_TLS_HANDOFF, TLS_HANDOFF_TX_UPDATE, buffer, length) ?
+	       -errno : 0;
 }
 
 long long stat_read(const char *name)

@@ -70,6 +70,7 @@ struct done {
 	size_t peer_cert_len;
 	bool truncation_eof;
 	int alert_sent;		/* 0: not given */
+	uint64_t limit_records;	/* 0: not given */
 };
 
 /* The next waiting handshake. 0 or -errno (-EAGAIN: none). */
@@ -105,6 +106,17 @@ ssize_t send_record(int fd, uint8_t type, const void *data, size_t length);
 /* One record and its type; bytes or -errno. */
 ssize_t recv_record(int fd, uint8_t *ret_type, void *data, size_t size, int flags);
 int send_alert(int fd, uint8_t level, uint8_t description);
+/*
+ * The next record of a session fd, waited for; a pseudo record that tells of data
+ * read is skipped. Bytes, or -errno; -ETIME at the deadline.
+ */
+ssize_t next_record(int session, uint8_t *ret_type, void *data, size_t size);
+/* TLS_HANDOFF_TX_UPDATE with the keys of @keys and a KeyUpdate. 0 or -errno. */
+int tx_update(int session, const struct keys *keys);
+
+/* RFC 8446 4.6.3: a KeyUpdate that asks for nothing */
+#define KEY_UPDATE "\x18\x00\x00\x01\x00"
+#define KEY_UPDATE_LENGTH 5
 
 /* A counter of /proc/net/tls_handoff_stat, or -1 */
 long long stat_read(const char *name);

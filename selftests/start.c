@@ -241,7 +241,7 @@ TEST_F(start, so_rcvtimeo_and_so_sndtimeo_bound_the_wait_until_ready)
 	EXPECT_EQ(EAGAIN, errno);
 	EXPECT_EQ(-1, send(p->app, "x", 1, 0));
 	EXPECT_EQ(EAGAIN, errno);
-	EXPECT_LE(100, now_ms() - begin);
+	EXPECT_LE(80, now_ms() - begin);
 	/* START that runs out of SO_SNDTIMEO says what connect(2) says */
 	EXPECT_EQ(-EINPROGRESS, start(p->app, TLS_HANDOFF_CLIENT));
 	EXPECT_EQ(TLS_HANDOFF_STATE_HANDSHAKE, get_info(p->app).state);
@@ -329,7 +329,7 @@ TEST_F(start, timeout_ends_it_at_the_time_that_was_set)
 	begin = now_ms();
 	EXPECT_EQ(-ETIMEDOUT, start(p->app, TLS_HANDOFF_CLIENT));
 	took = now_ms() - begin;
-	EXPECT_LE(299, took);
+	EXPECT_LE(280, took);
 	EXPECT_GE(3000, took);
 	EXPECT_EQ(1, stat_read("HandoffTimedOut"));
 	EXPECT_EQ(0, socket_error(p->app));
