@@ -41,6 +41,10 @@ bool peer_failed(const struct peer *peer);
 /* The last fatal alert that came from the other side, or -1 */
 int peer_alert(const struct peer *peer);
 
+/* OpenSSL only: the secret that its key log calls @label; its first @length bytes.  False if it
+ * has none. */
+bool peer_secret(const struct peer *peer, const char *label, uint8_t *ret, size_t length);
+
 /* Wire bytes */
 void peer_put(struct peer *peer, const void *bytes, size_t length);
 size_t peer_pending(const struct peer *peer);

@@ -24,6 +24,7 @@ struct openssl_peer {
 	size_t psk_length;
 	unsigned char alpn[64];
 	unsigned int alpn_length;
+	char key_log[4096];
 };
 
 static struct openssl_peer *openssl_of(struct peer *peer)
@@ -55,6 +56,31 @@ static void note_info(const SSL *ssl, int where, int value)
 
 	if ((where & SSL_CB_READ_ALERT) == SSL_CB_READ_ALERT && (value >> 8) == SSL3_AL_FATAL)
 		p->peer.alert = value & 0xff;
+}
+
+static void note_secret(const SSL *ssl, const char *line)
+{
+	struct openssl_peer *p = SSL_get_app_data(ssl);
+	size_t used = strlen(p->key_log);
+
+	snprintf(p->key_log + used, sizeof(p->key_log) - used, "%s\n", line);
+}
+
+bool peer_secret(const struct peer *peer, const char *label, uint8_t *ret, size_t length)
+{
+	const struct openssl_peer *p = (const struct openssl_peer *)peer;
+	const char *line = strstr(p->key_log, label);
+	unsigned int byte;
+
+	/* LABEL client-random secret, in hexadecimal */
+	for (int i = 0; line && i < 2; i++)
+		line = strchr(line + 1, ' ');
+	for (size_t i = 0; line && i < length; i++) {
+		if (sscanf(line + 1 + 2 * i, "%2x", &byte) != 1)
+			return false;
+		ret[i] = (uint8_t)byte;
+	}
+	return line;
 }
 
 /* 0, 1 for "wants bytes", or -1 and the peer has failed */
@@ -281,6 +307,7 @@ struct peer *peer_openssl(const struct peer_setup *setup)
 	assert_non_null(p->ssl);
 	SSL_set_app_data(p->ssl, p);
 	SSL_set_info_callback(p->ssl, note_info);
+	SSL_CTX_set_keylog_callback(p->ctx, note_secret);
 	p->in = BIO_new(BIO_s_mem());
 	p->out = BIO_new(BIO_s_mem());
 	assert_true(p->in && p->out);
