@@ -110,6 +110,37 @@ static void a_key_that_the_tpm_lost_is_loaded_again(void **state)
 	tpm_free(tpm);
 }
 
+static void no_more_is_loaded_than_there_are_places(void **state)
+{
+	enum { OBJECTS = 6 };
+	struct tpm *tpm = open_tpm();
+	struct tpm_object objects[OBJECTS];
+	struct keys_words words;
+
+	(void)state;
+	for (int i = 0; i < OBJECTS; i++)
+		objects[i] = create(tpm);
+	for (int round = 0; round < 3; round++) {
+		for (int i = 0; i < OBJECTS; i++) {
+			if (sign(tpm, &objects[i], &words) < 0)
+				fail_msg("%s", words.text);
+			assert_in_range(tpm->loaded_count, 1, TPM_PLACES);
+		}
+	}
+	/* They come back without their parent, which left first. */
+	assert_int_equal(tpm->primaries[TPM_PRIMARY_ECC].handle, ESYS_TR_NONE);
+	assert_non_null(objects[0].slot.saved);
+	/* What was saved before a reset is of no use; the file is. */
+	objects[0].slot.saved->contextBlob.buffer[40] ^= 1;
+	assert_int_equal(objects[0].slot.handle, ESYS_TR_NONE);
+	if (sign(tpm, &objects[0], &words) < 0)
+		fail_msg("%s", words.text);
+	for (int i = 0; i < OBJECTS; i++)
+		tpm_object_unload(tpm, &objects[i]);
+	tpm_free(tpm);
+	harness_run("test -z \"$(tpm2_getcap handles-transient)\"");
+}
+
 static void a_tpm_that_hangs_is_gone_after_its_deadline(void **state)
 {
 	struct tpm *tpm = open_tpm();
@@ -285,6 +316,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_key_that_the_tpm_lost_is_loaded_again),
+		cmocka_unit_test(no_more_is_loaded_than_there_are_places),
 		cmocka_unit_test(a_tpm_that_hangs_is_gone_after_its_deadline),
 		cmocka_unit_test(an_answer_may_come_in_pieces),
 		cmocka_unit_test(every_truncated_answer_is_an_error),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * A TPM from opening to closing: errors in words, its few places for loaded
- * objects, and the parents that keys are loaded under.
+ * A TPM from opening to closing: errors in words, and the parents that keys are
+ * loaded under.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -16,8 +16,7 @@ TSS2_RC tpm_code(TSS2_RC rc)
 	return rc & ~(TSS2_RC)TSS2_RC_LAYER_MASK;
 }
 
-/* A response code of the TPM or its resource manager, not of the way there. */
-static bool is_answer(TSS2_RC rc)
+bool tpm_answered(TSS2_RC rc)
 {
 	switch (rc & TSS2_RC_LAYER_MASK) {
 	case TSS2_TPM_RC_LAYER:
@@ -33,8 +32,8 @@ bool tpm_wants_password(TSS2_RC rc)
 {
 	TSS2_RC code = tpm_code(rc);
 
-	return is_answer(rc) && (code == TPM2_RC_BAD_AUTH + TPM2_RC_S + TPM2_RC_1 ||
-				 code == TPM2_RC_AUTH_FAIL + TPM2_RC_S + TPM2_RC_1);
+	return tpm_answered(rc) && (code == TPM2_RC_BAD_AUTH + TPM2_RC_S + TPM2_RC_1 ||
+				    code == TPM2_RC_AUTH_FAIL + TPM2_RC_S + TPM2_RC_1);
 }
 
 int tpm_fail(struct tpm *tpm, TSS2_RC rc, const char *what, struct keys_words *words)
@@ -68,70 +67,6 @@ int tpm_fail(struct tpm *tpm, TSS2_RC rc, const char *what, struct keys_words *w
 	}
 }
 
-void tpm_slot_loaded(struct tpm *tpm, struct tpm_slot *slot, ESYS_TR handle)
-{
-	slot->handle = handle;
-	TAILQ_INSERT_TAIL(&tpm->loaded, slot, link);
-}
-
-void tpm_slot_used(struct tpm *tpm, struct tpm_slot *slot)
-{
-	TAILQ_REMOVE(&tpm->loaded, slot, link);
-	TAILQ_INSERT_TAIL(&tpm->loaded, slot, link);
-}
-
-static void slot_forget(struct tpm *tpm, struct tpm_slot *slot)
-{
-	TAILQ_REMOVE(&tpm->loaded, slot, link);
-	slot->handle = ESYS_TR_NONE;
-}
-
-void tpm_slot_flush(struct tpm *tpm, struct tpm_slot *slot)
-{
-	if (slot->handle == ESYS_TR_NONE)
-		return;
-	/* What cannot be flushed, ESYS at least forgets. */
-	if (tpm->gone || Esys_FlushContext(tpm->esys, slot->handle) != TSS2_RC_SUCCESS)
-		Esys_TR_Close(tpm->esys, &slot->handle);
-	slot_forget(tpm, slot);
-}
-
-bool tpm_made_room(struct tpm *tpm, TSS2_RC rc, const struct tpm_slot *keep)
-{
-	struct tpm_slot *slot;
-
-	if (!is_answer(rc) || tpm_code(rc) != TPM2_RC_OBJECT_MEMORY)
-		return false;
-	TAILQ_FOREACH (slot, &tpm->loaded, link) {
-		if (slot == keep)
-			continue;
-		tpm_slot_flush(tpm, slot);
-		return true;
-	}
-	return false;
-}
-
-/* After a reset the TPM knows none of our handles, and says so in several ways. */
-bool tpm_forgot(struct tpm *tpm, TSS2_RC rc)
-{
-	TSS2_RC code = tpm_code(rc);
-	struct tpm_slot *slot;
-	bool any = false;
-
-	if (!is_answer(rc))
-		return false;
-	if (code != TPM2_RC_REFERENCE_H0 && code != TPM2_RC_REFERENCE_H1 &&
-	    code != TPM2_RC_HANDLE + TPM2_RC_H + TPM2_RC_1 &&
-	    code != TPM2_RC_VALUE + TPM2_RC_H + TPM2_RC_1)
-		return false;
-	while ((slot = TAILQ_FIRST(&tpm->loaded))) {
-		Esys_TR_Close(tpm->esys, &slot->handle);
-		slot_forget(tpm, slot);
-		any = true;
-	}
-	return any;
-}
-
 /* The first command: it also tells a dead peer from a TPM. */
 static int probe(struct tpm *tpm, struct keys_words *words)
 {
@@ -159,7 +94,7 @@ int tpm_open(const char *name, struct tpm **ret_tpm, struct keys_words *words)
 		return keys_fail(words, ENOMEM, "out of memory");
 	TAILQ_INIT(&tpm->loaded);
 	for (size_t i = 0; i < TPM_PRIMARY_COUNT; i++)
-		tpm->primaries[i].handle = ESYS_TR_NONE;
+		tpm_slot_init(&tpm->primaries[i]);
 	tpm->name = strdup(name);
 	if (!tpm->name) {
 		ret = keys_fail(words, ENOMEM, "out of memory");
@@ -188,13 +123,11 @@ fail:
 
 void tpm_free(struct tpm *tpm)
 {
-	struct tpm_slot *slot;
-
 	if (!tpm)
 		return;
 	if (tpm->esys) {
-		while ((slot = TAILQ_FIRST(&tpm->loaded)))
-			tpm_slot_flush(tpm, slot);
+		for (size_t i = 0; i < TPM_PRIMARY_COUNT; i++)
+			tpm_slot_clear(tpm, &tpm->primaries[i]);
 		Esys_Finalize(&tpm->esys);
 	}
 	tcti_free(tpm->tcti);
@@ -251,6 +184,7 @@ static int create_primary(struct tpm *tpm, struct tpm_slot *slot, enum tpm_prima
 	ESYS_TR handle = ESYS_TR_NONE;
 	TSS2_RC rc;
 
+	tpm_reserve_place(tpm, NULL);
 	do {
 		rc = Esys_CreatePrimary(tpm->esys, ESYS_TR_RH_OWNER, ESYS_TR_PASSWORD, ESYS_TR_NONE,
 					ESYS_TR_NONE, &sensitive, &template, &outside, &pcrs,
@@ -281,11 +215,11 @@ int tpm_parent_get(struct tpm *tpm, TPM2_HANDLE parent, enum tpm_primary primary
 		} while (tpm_made_room(tpm, rc, NULL));
 		if (rc == TSS2_RC_SUCCESS)
 			return 0;
-		if (is_answer(rc) && tpm_code(rc) == TPM2_RC_HANDLE + TPM2_RC_1)
+		if (tpm_answered(rc) && tpm_code(rc) == TPM2_RC_HANDLE + TPM2_RC_1)
 			return keys_fail(words, ENOENT, "the TPM has no object 0x%08x", parent);
 		return tpm_fail(tpm, rc, "looking up the parent key in the TPM", words);
 	}
-	if (slot->handle == ESYS_TR_NONE) {
+	if (slot->handle == ESYS_TR_NONE && !tpm_slot_restore(tpm, slot)) {
 		ret = create_primary(tpm, slot, primary, words);
 		if (ret < 0)
 			return ret;

@@ -25,13 +25,19 @@ enum tpm_primary {
 	TPM_PRIMARY_COUNT,
 };
 
+/* Places for loaded objects that we use at a time: what every TPM has, and as many as the
+ * kernel's resource manager keeps per open file; one more is an I/O error there. */
+#define TPM_PLACES 3
+
 /**
  * struct tpm_slot - something that takes one of the TPM's places while loaded
  * @handle: ESYS_TR_NONE while it is not
+ * @saved: what brings it back after it made room for others, or NULL
  * @link: in the TPM's list of what is loaded, least recently used first
  */
 struct tpm_slot {
 	ESYS_TR handle;
+	TPMS_CONTEXT *saved;
 	TAILQ_ENTRY(tpm_slot) link;
 };
 
@@ -48,6 +54,7 @@ struct tpm {
 	TSS2_TCTI_CONTEXT *tcti;
 	ESYS_CONTEXT *esys;
 	struct tpm_slots loaded;
+	size_t loaded_count;
 	struct tpm_slot primaries[TPM_PRIMARY_COUNT];
 	bool serving;
 	bool gone;
@@ -105,13 +112,21 @@ int tpm_create(struct tpm *tpm, enum keys_kind kind, TPM2_HANDLE parent, struct 
 int tpm_fail(struct tpm *tpm, TSS2_RC rc, const char *what, struct keys_words *words);
 /* @rc without the layer that reported it */
 TSS2_RC tpm_code(TSS2_RC rc);
+/* Whether @rc comes from the TPM or its resource manager, not from the way there. */
+bool tpm_answered(TSS2_RC rc);
 /* Whether @rc says that the empty password is the wrong one. */
 bool tpm_wants_password(TSS2_RC rc);
-/* Whether @rc says that there is no place; if so one was made (never @keep's). */
+/* Before something is loaded: one of our places is free (never by taking @keep's). */
+void tpm_reserve_place(struct tpm *tpm, const struct tpm_slot *keep);
+/* Whether @rc says that the TPM has no place; if so one was made (never @keep's). */
 bool tpm_made_room(struct tpm *tpm, TSS2_RC rc, const struct tpm_slot *keep);
+void tpm_slot_init(struct tpm_slot *slot);
 void tpm_slot_loaded(struct tpm *tpm, struct tpm_slot *slot, ESYS_TR handle);
 void tpm_slot_used(struct tpm *tpm, struct tpm_slot *slot);
-void tpm_slot_flush(struct tpm *tpm, struct tpm_slot *slot);
+/* Loads what made room for others; false if it has to be loaded from the start. */
+bool tpm_slot_restore(struct tpm *tpm, struct tpm_slot *slot);
+/* Nothing of it stays, in the TPM or here. */
+void tpm_slot_clear(struct tpm *tpm, struct tpm_slot *slot);
 /* Forgets what is loaded if @rc says that the TPM has; then trying again makes sense. */
 bool tpm_forgot(struct tpm *tpm, TSS2_RC rc);
 /* The parent's handle; tpm_parent_release() it.  @primary: which one for a hierarchy. */

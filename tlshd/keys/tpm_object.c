@@ -27,7 +27,7 @@ int tpm_object_from_pem(const struct tss2_pem *pem, struct tpm_object *ret_objec
 			"has the parent 0x%08x; the owner hierarchy and persistent keys are supported",
 			pem->parent);
 	memset(ret_object, 0, sizeof(*ret_object));
-	ret_object->slot.handle = ESYS_TR_NONE;
+	tpm_slot_init(&ret_object->slot);
 	ret_object->pem = *pem;
 	ret_object->primary = TPM_PRIMARY_COUNT;
 	return 0;
@@ -82,6 +82,7 @@ static int load_under(struct tpm *tpm, struct tpm_object *object, enum tpm_prima
 		return ret;
 	if (object->pem.parent == TPM2_RH_OWNER)
 		keep = &tpm->primaries[primary];
+	tpm_reserve_place(tpm, keep);
 	do {
 		rc = Esys_Load(tpm->esys, parent, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE,
 			       &object->pem.private, &object->pem.public, &handle);
@@ -120,7 +121,7 @@ static int load_under_owner(struct tpm *tpm, struct tpm_object *object, struct k
 
 		ret = load_under(tpm, object, primary, words);
 		if (ret == -EXDEV)
-			tpm_slot_flush(tpm, &tpm->primaries[primary]);
+			tpm_slot_clear(tpm, &tpm->primaries[primary]);
 	}
 	return ret;
 }
@@ -137,6 +138,8 @@ int tpm_object_load(struct tpm *tpm, struct tpm_object *object, struct keys_word
 		tpm_slot_used(tpm, &object->slot);
 		return 0;
 	}
+	if (tpm_slot_restore(tpm, &object->slot))
+		return 0;
 	if (object->pem.parent == TPM2_RH_OWNER && object->primary == TPM_PRIMARY_COUNT)
 		return load_under_owner(tpm, object, words);
 	return load_under(tpm, object,
@@ -149,7 +152,7 @@ void tpm_object_unload(struct tpm *tpm, struct tpm_object *object)
 	if (object->persistent)
 		Esys_TR_Close(tpm->esys, &object->slot.handle);
 	else
-		tpm_slot_flush(tpm, &object->slot);
+		tpm_slot_clear(tpm, &object->slot);
 }
 
 static int describe_ecc(const TPMT_PUBLIC *area, gnutls_pubkey_t pub, struct keys_words *words)
