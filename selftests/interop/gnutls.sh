@@ -98,11 +98,6 @@ gnutls_client_psk() {
 
 rawpk_priority=NORMAL:+CTYPE-SRV-RAWPK:+CTYPE-CLI-RAWPK
 
-# rawpk_identity KEY: how our side names the peer.
-rawpk_identity() {
-	openssl pkey -pubin -in "$1" -outform DER | sha256sum | cut -d ' ' -f 1
-}
-
 gnutls_server_rawpk() {
 	gnutls_serv --rawpkkeyfile "$pki/peer.key" --rawpkfile "$pki/peer.pub" \
 		--disable-client-cert --priority "$rawpk_priority"

@@ -5,6 +5,7 @@
 
 pki=/etc/tlshd/pki
 deadline=30	# seconds that one wait may take on a slow machine
+[ ! -e /sys/kernel/debug/kmemleak ] || deadline=180 # the debug kernel is slower
 port=20000	# each test takes the next one
 tests=()
 
@@ -69,7 +70,7 @@ server_is_ready() {
 
 # Our side in the background: $ours is its pid; its status comes from wait_ours.
 listen() {
-	tls-handoff listen --info --json "$@" <&0 > out 2> err &
+	tls-handoff listen --timeout "$deadline" --json "$@" <&0 > out 2> err &
 	ours=$!
 	pids+=("$ours")
 	until_true listener_is_ready
@@ -95,7 +96,7 @@ wait_peer() {
 # a pipe, which would lose $status.
 connect() {
 	status=0
-	reader timeout "$deadline" tls-handoff connect --info --json "$@" > out 2> err || status=$?
+	reader timeout "$deadline" tls-handoff connect --timeout "$deadline" --json "$@" > out 2> err || status=$?
 }
 
 # feed OUTPUT: the payload, then waits until OUTPUT has as much or nobody is left that
@@ -128,6 +129,11 @@ expect_info() {
 # sessions_show KEY VALUE: of the one session that there is.
 sessions_show() {
 	tls-handoff status --json > sessions && has_line sessions "\"$1\": *$2[,}]*\$"
+}
+
+# rawpk_identity KEY: how our side names the peer.
+rawpk_identity() {
+	openssl pkey -pubin -in "$1" -outform DER | sha256sum | cut -d ' ' -f 1
 }
 
 # expect_words PATTERN FILE...

@@ -107,6 +107,29 @@ openssl_client_psk() {
 	expect_info peer_identity '"psk:test"'
 }
 
+# OpenSSL takes a raw public key out of the certificate.
+openssl_server_rawpk() {
+	s_server -rev -tls1_3 -enable_server_rpk
+	connect --profile rawpk --rawpk server.test "$port" < "$payload"
+	expect_status 0
+	expect_same out "$payload.reversed"
+	expect_info auth '"rawpk"'
+	expect_info peer_identity "\"rawpk:$(rawpk_identity "$pki/peer.pub")\""
+}
+
+openssl_client_rawpk() {
+	listen --profile rawpk --rawpk --client-cert require "$port" -- cat
+	feed echoed | reader timeout "$deadline" openssl s_client -connect "127.0.0.1:$port" \
+		-quiet -nocommands -no_ign_eof -enable_server_rpk -enable_client_rpk \
+		-cert "$pki/peer.pem" -key "$pki/peer.key" "$@" > echoed 2> peer.err ||
+		fail "s_client: $(tail -n 3 peer.err) $(cat err)"
+	expect_same echoed "$payload"
+	wait_ours
+	expect_status 0
+	expect_info auth '"rawpk"'
+	expect_info peer_identity "\"rawpk:$(rawpk_identity "$pki/peer.pub")\""
+}
+
 # Whoever has the address only compares addresses in the certificate.
 openssl_server_address() {	# LISTENING ADDRESS
 	server openssl s_server -accept "$1:$port" -naccept 1 -cert "$pki/peer.pem" \
@@ -193,6 +216,9 @@ add_openssl() {
 	add interop.openssl.client.alpn openssl_client_alpn
 	add interop.openssl.server.psk openssl_server_psk
 	add interop.openssl.client.psk openssl_client_psk
+	add interop.openssl.server.raw_public_key openssl_server_rawpk
+	add interop.openssl.client.tls13.raw_public_key openssl_client_rawpk -tls1_3
+	add interop.openssl.client.tls12.raw_public_key openssl_client_rawpk -tls1_2
 	add interop.openssl.server.ipv4_address openssl_server_address 127.0.0.1 127.0.0.1
 	add interop.openssl.server.ipv6_address openssl_server_address '[::1]' ::1
 	add interop.openssl.client.ipv6_address openssl_client_address

@@ -42,7 +42,7 @@ truncated_server() {
 	exec {speak}<> peer.in {hold}<> hold
 	server openssl s_server -accept "$port" -naccept 1 -cert "$pki/peer.pem" \
 		-key "$pki/peer.key" -quiet "$@"
-	tls-handoff connect --info --json server.test "$port" < hold > out 2> err &
+	tls-handoff connect --json server.test "$port" < hold > out 2> err &
 	ours=$!
 	pids+=("$ours")
 	echo "the first half" >&"$speak"
