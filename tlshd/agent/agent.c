@@ -68,7 +68,7 @@ static int load_policy(const char *path, struct policy **ret_policy, char **ret_
 
 int agent_check(const struct generation_settings *settings)
 {
-	struct policy *policy;
+	struct policy *policy = NULL;
 	char *error = NULL;
 	int status;
 
@@ -84,7 +84,7 @@ int agent_check(const struct generation_settings *settings)
 
 static int start_candidate(struct agent *agent)
 {
-	struct policy *policy;
+	struct policy *policy = NULL;
 	char *error = NULL;
 	int ret;
 
@@ -374,6 +374,17 @@ out:
 	return ret;
 }
 
+static bool may_administer(void)
+{
+	cap_flag_value_t has = CAP_CLEAR;
+	cap_t now = cap_get_proc();
+
+	if (now)
+		cap_get_flag(now, CAP_NET_ADMIN, CAP_EFFECTIVE, &has);
+	cap_free(now);
+	return has == CAP_SET;
+}
+
 static int setup(struct agent *agent)
 {
 	const int signals[SIGNALS] = { SIGTERM, SIGINT, SIGHUP };
@@ -399,6 +410,10 @@ static int start(struct agent *agent)
 {
 	int ret;
 
+	if (!may_administer()) {
+		log_message(LOG_ERR, "tlshd must be started as root: CAP_NET_ADMIN is missing");
+		return AGENT_EXIT_FAILED;
+	}
 	ret = setup(agent);
 	if (ret == 0)
 		ret = netlink_open(agent->base, &netlink_ops, agent, &agent->netlink);

@@ -174,29 +174,28 @@ void policy_free(struct policy *policy)
 	g_free(policy);
 }
 
+/* Groups that the system's user database gives the user, besides the one it runs with. */
 static bool user_in_group(uint32_t uid, uint32_t gid, uint32_t wanted)
 {
-	g_autofree gid_t *groups = NULL;
 	struct passwd *user;
-	int i, count = 64;
+	int i, count = POLICY_MAX_GROUPS;
+	bool found = false;
+	gid_t *groups;
 
 	if (gid == wanted)
 		return true;
 	user = getpwuid(uid);
 	if (!user)
 		return false;
-	groups = g_new(gid_t, count);
-	if (getgrouplist(user->pw_name, user->pw_gid, groups, &count) < 0) {
-		if (count > POLICY_MAX_GROUPS)
-			return false;
-		groups = g_renew(gid_t, groups, count);
-		if (getgrouplist(user->pw_name, user->pw_gid, groups, &count) < 0)
-			return false;
-	}
-	for (i = 0; i < count; i++)
-		if (groups[i] == wanted)
-			return true;
-	return false;
+	groups = calloc(count, sizeof(*groups));
+	if (!groups)
+		return false;
+	if (getgrouplist(user->pw_name, user->pw_gid, groups, &count) < 0)
+		count = POLICY_MAX_GROUPS; /* the first ones are there */
+	for (i = 0; i < count && !found; i++)
+		found = groups[i] == wanted;
+	free(groups);
+	return found;
 }
 
 /* By whole components: /a/b holds /a/b and /a/b/c, not /a/bc. */
@@ -239,6 +238,8 @@ int policy_check(const struct policy *policy, const struct policy_caller *caller
 {
 	const struct policy_profile *profile = find_profile(policy, caller->profile);
 	char shown[4 * TLS_HANDOFF_MAX_PROFILE + 1];
+	const struct rule *rules;
+	const void *data;
 	size_t i;
 
 	log_escape(shown, sizeof(shown), caller->profile, strlen(caller->profile));
@@ -254,8 +255,10 @@ int policy_check(const struct policy *policy, const struct policy_caller *caller
 			 caller->uid, shown);
 		return -EACCES;
 	}
+	data = profile->rules->data;
+	rules = data;
 	for (i = 0; i < profile->rules->len; i++)
-		if (rule_matches(&g_array_index(profile->rules, struct rule, i), caller))
+		if (rule_matches(&rules[i], caller))
 			return 0;
 	snprintf(words, size, "uid %u may not use profile \"%s\": its \"allow\" does not name it",
 		 caller->uid, shown);

@@ -565,7 +565,7 @@ static bool receive_record(struct session *session)
 		return false;
 	if (!session->handler) {
 		session_fail(
-			session, ECONNABORTED,
+			session, ESRCH,
 			"a record needs tlshd-session, and the one that knew the session is gone");
 		return false;
 	}

@@ -40,6 +40,7 @@ static int serve(void)
 int main(int argc, char *argv[])
 {
 	const char *name = strrchr(argv[0], '/') ? strrchr(argv[0], '/') + 1 : argv[0];
+	const char *leak = getenv("TEST_LEAK");
 	int is_session = strcmp(name, "tlshd-session") == 0;
 	const char *what = getenv(is_session ? "TEST_SESSION" : "TEST_KEYS");
 
@@ -60,7 +61,7 @@ int main(int argc, char *argv[])
 	if (strcmp(what, "garbage") == 0)
 		send(CHANNEL_FD, "garbage", 7, 0);
 	/* TEST_LEAK: a descriptor that we should not have inherited. */
-	if (getenv("TEST_LEAK") && write(atoi(getenv("TEST_LEAK")), "x", 1) == 1)
+	if (leak && write(atoi(leak), "x", 1) == 1)
 		raise(SIGILL);
 	if (getenv("SSLKEYLOGFILE"))
 		raise(SIGILL);

@@ -45,9 +45,13 @@ static int on_message(void *arg, const struct channel_message *message)
 	struct end *end = arg;
 
 	if (end->count == end->size) {
-		end->size = end->size ? 2 * end->size : 64;
-		end->seen = realloc(end->seen, end->size * sizeof(*end->seen));
-		assert_non_null(end->seen);
+		size_t size = end->size ? 2 * end->size : 64;
+		struct seen *grown = realloc(end->seen, size * sizeof(*grown));
+
+		if (!grown)
+			abort();
+		end->seen = grown;
+		end->size = size;
 	}
 	end->seen[end->count++] = (struct seen){ message->type, message->session, message->length,
 						 message->length ? message->payload[0] : 0 };

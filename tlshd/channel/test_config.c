@@ -34,7 +34,8 @@ static int load(const char *text, struct config **ret_config, char **ret_error)
 {
 	FILE *file = fopen(path, "w");
 
-	assert_non_null(file);
+	if (!file)
+		abort();
 	fputs(text, file);
 	fclose(file);
 	return config_load(path, ret_config, ret_error);
@@ -60,7 +61,7 @@ static void bad(const char *text, unsigned int line, const char *words)
 	assert_null(config);
 	assert_non_null(error);
 	snprintf(start, sizeof(start), "%s:%u: ", path, line);
-	if (strncmp(error, start, strlen(start)) || !strstr(error, words))
+	if (strncmp(error, start, strlen(start)) != 0 || !strstr(error, words))
 		fail_msg("\"%s\" is not \"%s...%s...\"", error, start, words);
 	free(error);
 }
@@ -178,6 +179,8 @@ static void a_file_with_a_nul_or_too_large_is_refused(void **state)
 	char *error = NULL;
 	FILE *file = fopen(path, "w");
 
+	if (!file)
+		abort();
 	fwrite("[profile a]\n\0crl=1\n", 1, 19, file);
 	fclose(file);
 	assert_int_equal(config_load(path, &config, &error), -EINVAL);

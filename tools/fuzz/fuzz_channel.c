@@ -19,7 +19,7 @@
 static void use_attributes(uint16_t message, const struct attr_table *table)
 {
 	char *text, shown[64];
-	uint16_t type;
+	unsigned int type;
 
 	for (type = 0; type <= CHANNEL_A_MAX + 1; type++) {
 		if (!attr_has(table, type)) {

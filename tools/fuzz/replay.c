@@ -15,9 +15,12 @@
 
 static void run(const uint8_t *data, size_t size)
 {
-	/* A copy of exactly this size, so that a sanitizer sees a read behind it. */
-	uint8_t *copy = malloc(size ? size : 1);
+	uint8_t *copy;
 
+	if (size > REPLAY_MAX_SIZE)
+		abort();
+	/* A copy of exactly this size, so that a sanitizer sees a read behind it. */
+	copy = malloc(size + !size);
 	if (!copy)
 		abort();
 	memcpy(copy, data, size);
