@@ -24,6 +24,7 @@
 #include "profile.h"
 #include "sandbox.h"
 #include "session.h"
+#include "wipe.h"
 
 #define AGENT_FD 3
 #define KEYS_FD	 4
@@ -188,9 +189,10 @@ static int run(const struct arguments *arguments)
 	return r;
 }
 
-/* GnuTLS writes traffic secrets wherever the environment tells it to. */
+/* GnuTLS writes traffic secrets wherever the environment tells it to, and leaves some about. */
 static void keep_secrets(void)
 {
+	wipe_freed_memory();
 	unsetenv("SSLKEYLOGFILE");
 	gnutls_global_set_log_level(0);
 }
