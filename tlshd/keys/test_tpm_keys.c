@@ -330,6 +330,19 @@ static void no_tpm_is_one_clear_mistake_per_key(void **state)
 	assert_int_equal(harness_check(CONFIG, output, sizeof(output)), 0);
 }
 
+static void an_owner_with_a_password_is_named_as_the_reason(void **state)
+{
+	char output[4096];
+
+	(void)state;
+	harness_run("tpm2_changeauth -c o secret");
+	assert_int_equal(harness_check(CONFIG, output, sizeof(output)), 1);
+	harness_run("tpm2_changeauth -c o -p secret");
+	assert_non_null(strstr(output, "\"p256.tss\" the TPM's owner hierarchy has a password; "
+				       "put the key under a persistent parent"));
+	assert_int_equal(harness_check(CONFIG, output, sizeof(output)), 0);
+}
+
 static void keys_that_cannot_serve_are_refused_with_a_reason(void **state)
 {
 	struct harness_tpm other;
@@ -403,6 +416,8 @@ int main(void)
 		cmocka_unit_test_teardown(a_tpm_that_vanishes_fails_every_request_with_words,
 					  harness_teardown),
 		cmocka_unit_test_teardown(no_tpm_is_one_clear_mistake_per_key, harness_teardown),
+		cmocka_unit_test_teardown(an_owner_with_a_password_is_named_as_the_reason,
+					  harness_teardown),
 		cmocka_unit_test_teardown(keys_that_cannot_serve_are_refused_with_a_reason,
 					  harness_teardown),
 	};
