@@ -27,7 +27,7 @@ static void *wipe_and_resize(void *memory, size_t size)
 
 	if (memory && size && size <= old)
 		return memory;
-	resized = malloc(size);
+	resized = malloc(size ? size : 1);
 	if (!resized)
 		return NULL;
 	if (memory)
