@@ -234,12 +234,17 @@ static void nonsense_is_answered_or_ends_it_but_never_crashes_it(void **state)
 		harness_start(&harness, CONFIG);
 		for (int i = 0; i < 200 && harness_alive(&harness); i++)
 			send_random(&harness, &seed);
-		if (harness_alive(&harness)) {
-			assert_in_range(harness_stop(&harness), 0, 1);
-			continue;
+		/* It reads the rest and then the end, unless something before that ends it. */
+		harness_drain(&harness);
+		switch (harness_wait(&harness)) {
+		case 0:
+			break;
+		case 1:
+			ended++;
+			break;
+		default:
+			fail_msg("round %d killed it", round);
 		}
-		assert_int_equal(harness_wait(&harness), 1);
-		ended++;
 	}
 	assert_true(ended > 0);
 }

@@ -220,6 +220,18 @@ bool harness_alive(struct harness *harness)
 	return n < 0 && errno == EAGAIN;
 }
 
+void harness_drain(struct harness *harness)
+{
+	struct pollfd ready = { .fd = harness->fd, .events = POLLIN };
+	uint8_t message[4096];
+
+	shutdown(harness->fd, SHUT_WR);
+	do
+		if (poll(&ready, 1, HARNESS_DEADLINE * 1000) != 1)
+			fail_msg("still open after %d seconds", HARNESS_DEADLINE);
+	while (recv(harness->fd, message, sizeof(message), 0) > 0);
+}
+
 void harness_receive(struct harness *harness, struct harness_message *message)
 {
 	struct pollfd ready = { .fd = harness->fd, .events = POLLIN };

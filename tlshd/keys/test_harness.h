@@ -65,6 +65,8 @@ int harness_wait(struct harness *harness);
 
 /* Takes what it answered so far; false once it has closed the channel. */
 bool harness_alive(struct harness *harness);
+/* Sends no more, and takes answers until it has closed the channel. */
+void harness_drain(struct harness *harness);
 
 void harness_send(struct harness *harness, uint16_t type, uint64_t id, const void *head,
 		  size_t head_len, const void *body, size_t body_len);
