@@ -139,7 +139,8 @@ add_gnutls() {
 	local version cipher name
 	for version in 1.3 1.2; do
 		for cipher in AES-128-GCM AES-256-GCM CHACHA20-POLY1305 AES-128-CCM; do
-			name=tls${version/./}.$(tr 'A-Z-' 'a-z_' <<< $cipher)
+			name=${cipher//-/_}
+			name=tls${version/./}.${name,,}
 			add "interop.gnutls.server.$name" gnutls_server $version $cipher
 			add "interop.gnutls.client.$name" gnutls_client $version $cipher
 		done

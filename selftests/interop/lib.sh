@@ -13,7 +13,9 @@ exec {never}<> <(:)	# a pipe that stays empty: reading it with a time-out is a s
 
 # add NAME FUNCTION ARGUMENT...
 add() {
-	tests+=("$(printf '%q ' "$@")")
+	local entry
+	printf -v entry '%q ' "$@"
+	tests+=("$entry")
 }
 
 fail() {
