@@ -247,6 +247,70 @@ TEST_F(agent, keys_are_set_once_in_a_handshake)
 	EXPECT_EQ(-1, setsockopt(p->session, SOL_SOCKET, SO_SNDBUF, NULL, 4));
 }
 
+TEST_F(agent, reads_no_byte_more_than_it_asks_for_and_never_data)
+{
+	struct pair *p = &self->pair;
+	struct pollfd pfd = { .events = POLLIN };
+	struct keys tx, rx;
+	char buffer[64] = {};
+
+	ASSERT_EQ(0, pair_start(p, AF_INET));
+	/* The peer's Finished, and data right behind it */
+	ASSERT_EQ(8, send(p->peer, "Finished", 8, 0));
+	ASSERT_EQ(0, peer_tls(p->peer, TLS_1_3_VERSION, TLS_CIPHER_AES_GCM_128));
+	ASSERT_EQ(4, send(p->peer, "data", 4, 0));
+	ASSERT_EQ(3, recv(p->session, buffer, 3, 0));
+	ASSERT_EQ(5, recv(p->session, buffer + 3, 5, 0));
+	EXPECT_EQ(0, memcmp("Finished", buffer, 8));
+	keys_fill(&tx, TLS_1_3_VERSION, TLS_CIPHER_AES_GCM_128, 0, 0);
+	keys_fill(&rx, TLS_1_3_VERSION, TLS_CIPHER_AES_GCM_128, 1, 0);
+	ASSERT_EQ(0, keys_install(p->session, &tx, &rx));
+	/* With the key there, what comes is the program's alone */
+	EXPECT_EQ(-1, recv(p->session, buffer, sizeof(buffer), MSG_DONTWAIT));
+	EXPECT_EQ(EAGAIN, errno);
+	EXPECT_EQ(-1, recv(p->app, buffer, sizeof(buffer), MSG_DONTWAIT));
+	EXPECT_EQ(EAGAIN, errno);
+	ASSERT_EQ(0, agent_done(p->agent, &(struct done){ .id = p->id,
+		.version = TLS_1_3_VERSION, .cipher = TLS_CIPHER_AES_GCM_128 }));
+	ASSERT_EQ(4, recv(p->app, buffer, sizeof(buffer), 0));
+	EXPECT_EQ(0, memcmp("data", buffer, 4));
+	ASSERT_EQ(4, send(p->peer, "more", 4, 0));
+	pfd.fd = p->session;
+	EXPECT_TRUE(wait_for(p->app, POLLIN) & POLLIN);
+	EXPECT_EQ(0, poll(&pfd, 1, 0));
+	EXPECT_EQ(-1, recv(p->session, buffer, sizeof(buffer), MSG_DONTWAIT));
+	EXPECT_EQ(EAGAIN, errno);
+}
+
+TEST_F(agent, sets_the_size_of_records)
+{
+	struct pair *p = &self->pair;
+	uint16_t limit = 600;
+	struct keys tx, rx;
+	int length, records, sent = 0;
+	char buffer[5000] = {};
+
+	ASSERT_EQ(0, pair_start(p, AF_INET));
+	EXPECT_EQ(-1, setsockopt(p->session, SOL_TLS, TLS_TX_MAX_PAYLOAD_LEN, &limit, 2));
+	keys_fill(&tx, TLS_1_3_VERSION, TLS_CIPHER_AES_GCM_128, 0, 0);
+	keys_fill(&rx, TLS_1_3_VERSION, TLS_CIPHER_AES_GCM_128, 1, 0);
+	ASSERT_EQ(0, keys_install(p->session, &tx, &rx));
+	ASSERT_EQ(0, setsockopt(p->session, SOL_TLS, TLS_TX_MAX_PAYLOAD_LEN, &limit, 2));
+	ASSERT_EQ(0, agent_done(p->agent, &(struct done){ .id = p->id,
+		.version = TLS_1_3_VERSION, .cipher = TLS_CIPHER_AES_GCM_128 }));
+	ASSERT_EQ(5000, write_all(p->app, buffer, 5000));
+	/* On the wire: header, at most 600 bytes, content type and tag */
+	for (records = 0; sent < 5000; records++) {
+		ASSERT_EQ(5, read_all(p->peer, buffer, 5));
+		length = (uint8_t)buffer[3] << 8 | (uint8_t)buffer[4];
+		ASSERT_GE(600 + 1 + 16, length);
+		ASSERT_EQ(length, read_all(p->peer, buffer, length));
+		sent += length - 1 - 16;
+	}
+	EXPECT_EQ(5000, sent);
+	EXPECT_EQ(9, records);
+}
+
 TEST_F(agent, two_agents_share)
 {
 	struct agent *agents[2];

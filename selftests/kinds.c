@@ -160,6 +160,36 @@ TEST_F(kinds, a_plain_connection_to_an_mptcp_listener_is_taken_over)
 	close(fd);
 }
 
+TEST_F(kinds, ipv4_on_an_ipv6_socket_is_handed_off)
+{
+	struct sockaddr_in6 mapped = { .sin6_family = AF_INET6 };
+	struct pair pair = PAIR_NONE;
+	struct sockaddr_in address;
+	int fd = listener(0, &address);
+	char buffer[4];
+
+	ASSERT_LE(0, fd);
+	pair.version = TLS_1_3_VERSION;
+	pair.cipher = TLS_CIPHER_AES_GCM_128;
+	ASSERT_EQ(0, agent_open(&pair.agent));
+	mapped.sin6_port = address.sin_port;
+	inet_pton(AF_INET6, "::ffff:127.0.0.1", &mapped.sin6_addr);
+	pair.app = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	ASSERT_EQ(0, connect(pair.app, (void *)&mapped, sizeof(mapped)));
+	pair.peer = accept(fd, NULL, NULL);
+	ASSERT_LE(0, pair.peer);
+	ASSERT_EQ(0, take_over(pair.app));
+	ASSERT_EQ(0, pair_begin(&pair, TLS_HANDOFF_SERVER));
+	ASSERT_EQ(0, pair_finish(&pair, NULL));
+	ASSERT_EQ(4, send(pair.app, "ping", 4, 0));
+	EXPECT_EQ(4, read_all(pair.peer, buffer, 4));
+	ASSERT_EQ(4, send(pair.peer, "pong", 4, 0));
+	EXPECT_EQ(4, read_all(pair.app, buffer, 4));
+	EXPECT_EQ(0, memcmp("pong", buffer, 4));
+	pair_close(&pair);
+	close(fd);
+}
+
 /* Into a sockmap; the map's fd or -errno */
 static int sockmap_with(int fd)
 {

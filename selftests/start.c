@@ -329,7 +329,8 @@ TEST_F(start, timeout_ends_it_at_the_time_that_was_set)
 	begin = now_ms();
 	EXPECT_EQ(-ETIMEDOUT, start(p->app, TLS_HANDOFF_CLIENT));
 	took = now_ms() - begin;
-	EXPECT_LE(280, took);
+	/* Ticks of a virtual machine are not exact */
+	EXPECT_LE(200, took);
 	EXPECT_GE(3000, took);
 	EXPECT_EQ(1, stat_read("HandoffTimedOut"));
 	EXPECT_EQ(0, socket_error(p->app));
