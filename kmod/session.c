@@ -466,6 +466,22 @@ static int tls_handoff_session_switch_tx(struct tls_handoff_ctx *ctx,
 					  update->crypto_info_len);
 }
 
+static size_t tls_handoff_session_info_size(u16 cipher)
+{
+	switch (cipher) {
+	case TLS_CIPHER_AES_GCM_128:
+		return sizeof(struct tls12_crypto_info_aes_gcm_128);
+	case TLS_CIPHER_AES_GCM_256:
+		return sizeof(struct tls12_crypto_info_aes_gcm_256);
+	case TLS_CIPHER_AES_CCM_128:
+		return sizeof(struct tls12_crypto_info_aes_ccm_128);
+	case TLS_CIPHER_CHACHA20_POLY1305:
+		return sizeof(struct tls12_crypto_info_chacha20_poly1305);
+	default:
+		return 0;
+	}
+}
+
 static int tls_handoff_session_tx_update(struct tls_handoff_ctx *ctx, sockptr_t optval,
 					 unsigned int optlen)
 {
@@ -492,7 +508,10 @@ static int tls_handoff_session_tx_update(struct tls_handoff_ctx *ctx, sockptr_t 
 	optval.user += sizeof(update);
 	if (copy_from_sockptr(&info, optval, sizeof(info)))
 		return -EFAULT;
-	if (info.version != ctx->version || info.cipher_type != ctx->cipher)
+	/* What kTLS would refuse must be refused before the record is sent */
+	if (info.version != TLS_1_3_VERSION || ctx->version != TLS_1_3_VERSION ||
+	    info.cipher_type != ctx->cipher ||
+	    update.crypto_info_len != tls_handoff_session_info_size(ctx->cipher))
 		return -EINVAL;
 	record = memdup_user(optval.user + update.crypto_info_len, update.record_len);
 	if (IS_ERR(record))
