@@ -138,7 +138,7 @@ TEST_F(closing, shutdown_of_both_sends_close_notify)
 
 	ASSERT_EQ(0, shutdown(p->app, SHUT_RDWR));
 	expect_close_after(_metadata, p->peer, 0);
-	EXPECT_EQ(0, recv(p->app, (char[1]){}, 1, 0));
+	EXPECT_EQ(0, recv(p->app, sink, 1, 0));
 	EXPECT_EQ(0, get_info(p->app).error);
 }
 
@@ -151,7 +151,7 @@ TEST_F(closing, linger_of_zero_is_a_reset)
 	ASSERT_EQ(0, setsockopt(p->app, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger)));
 	ASSERT_EQ(0, close(p->app));
 	p->app = -1;
-	EXPECT_EQ(-ECONNRESET, recv_record(p->peer, &type, (char[10]){}, 10, 0));
+	EXPECT_EQ(-ECONNRESET, recv_record(p->peer, &type, sink, 10, 0));
 }
 
 TEST_F(closing, with_a_full_send_buffer_shutdown_and_close_still_send_it)

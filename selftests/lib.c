@@ -53,8 +53,11 @@ int tcp_pair(int family, int *ret_app, int *ret_peer)
 	app = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	peer = -1;
 	if (listener < 0 || app < 0 || bind(listener, addr, length) || listen(listener, 1) ||
-	    getsockname(listener, addr, &length) || connect(app, addr, length) ||
-	    (peer = accept4(listener, NULL, NULL, SOCK_CLOEXEC)) < 0)
+	    getsockname(listener, addr, &length) || connect(app, addr, length))
+		err = -errno;
+	if (!err)
+		peer = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+	if (!err && peer < 0)
 		err = -errno;
 	close(listener);
 	if (err) {
@@ -477,7 +480,9 @@ int pair_prepare(struct pair *pair, int family)
 {
 	int err;
 
-	pair->app = pair->peer = pair->session = -1;
+	pair->app = -1;
+	pair->peer = -1;
+	pair->session = -1;
 	if (!pair->agent) {
 		err = agent_open(&pair->agent);
 		if (err)
@@ -554,7 +559,9 @@ void pair_close_sockets(struct pair *pair)
 		close(pair->peer);
 	if (pair->session >= 0)
 		close(pair->session);
-	pair->app = pair->peer = pair->session = -1;
+	pair->app = -1;
+	pair->peer = -1;
+	pair->session = -1;
 }
 
 void pair_close(struct pair *pair)

@@ -147,7 +147,7 @@ static long open_and_close(void *arg)
 			set_string(app, TLS_HANDOFF_PEER_NAME, "peer.test");
 			send(app, "ping", 4, MSG_DONTWAIT);
 			start(app, TLS_HANDOFF_CLIENT);
-			recv(app, (char[4]){}, 4, MSG_DONTWAIT);
+			recv(app, sink, 4, MSG_DONTWAIT);
 		}
 		close(app);
 		close(peer);

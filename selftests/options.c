@@ -271,6 +271,7 @@ TEST_F(options, alpn_is_well_formed_or_refused)
 TEST_F(options, after_start_nothing_can_be_set)
 {
 	struct pair *p = &self->pair;
+	struct done failed = { .status = EPROTO };
 	uint32_t number = 1;
 	uint16_t version = TLS_1_3_VERSION;
 	char back[64];
@@ -291,8 +292,8 @@ TEST_F(options, after_start_nothing_can_be_set)
 		if (!round) {
 			ASSERT_EQ(0, pair_finish(p, NULL));
 		} else if (round == 1) {
-			ASSERT_EQ(0, agent_done(p->agent, &(struct done){ .id = p->id,
-									  .status = EPROTO }));
+			failed.id = p->id;
+			ASSERT_EQ(0, agent_done(p->agent, &failed));
 		}
 	}
 }

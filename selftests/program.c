@@ -17,6 +17,8 @@
 #include "lib.h"
 #include "program.h"
 
+char sink[64];
+
 long long now_ms(void)
 {
 	struct timespec now;

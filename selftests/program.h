@@ -61,6 +61,8 @@ int socket_error(int fd);
 
 /* Sends @byte without waiting until the buffers are full; bytes or -errno. */
 long fill(int fd, int byte);
+/* Where bytes go that no test looks at */
+extern char sink[64];
 /* Exactly @size bytes, unless the stream ends: bytes or -errno. */
 long read_all(int fd, void *buffer, size_t size);
 /* All of it, or -errno. */

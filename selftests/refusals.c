@@ -64,6 +64,7 @@ FIXTURE_VARIANT_ADD(refusals, failed)
 
 FIXTURE_SETUP(refusals)
 {
+	struct done failed = { .status = EPROTO };
 	struct pair *p = &self->pair;
 
 	ASSERT_EQ(0, net_enter());
@@ -76,9 +77,9 @@ FIXTURE_SETUP(refusals)
 		ASSERT_EQ(0, pair_begin(p, TLS_HANDOFF_CLIENT));
 	if (variant->stage >= 2)
 		ASSERT_EQ(0, pair_finish(p, NULL));
+	failed.id = p->id;
 	if (variant->stage == 3)
-		ASSERT_EQ(0, agent_done(p->agent, &(struct done){ .id = p->id,
-								  .status = EPROTO }));
+		ASSERT_EQ(0, agent_done(p->agent, &failed));
 }
 
 /* What was refused did the connection no harm */

@@ -194,7 +194,7 @@ TEST_F(start, nonblocking_becomes_writable_when_ready)
 	EXPECT_TRUE(wait_for(p->session, POLLIN) & POLLIN);
 	EXPECT_EQ(0, poll(&pfd, 1, 0));
 	EXPECT_EQ(0, epoll_wait(epoll, &event, 1, 0));
-	ASSERT_EQ(5, recv(p->session, (char[5]){}, 5, 0));
+	ASSERT_EQ(5, recv(p->session, sink, 5, 0));
 
 	ASSERT_EQ(0, pair_finish(p, NULL));
 	EXPECT_EQ(1, epoll_wait(epoll, &event, 1, TEST_DEADLINE_MS));
@@ -237,7 +237,7 @@ TEST_F(start, so_rcvtimeo_and_so_sndtimeo_bound_the_wait_until_ready)
 	ASSERT_EQ(0, pair_start(p, variant->family));
 	ASSERT_EQ(0, setsockopt(p->app, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout)));
 	ASSERT_EQ(0, setsockopt(p->app, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout)));
-	EXPECT_EQ(-1, recv(p->app, (char[1]){}, 1, 0));
+	EXPECT_EQ(-1, recv(p->app, sink, 1, 0));
 	EXPECT_EQ(EAGAIN, errno);
 	EXPECT_EQ(-1, send(p->app, "x", 1, 0));
 	EXPECT_EQ(EAGAIN, errno);
@@ -348,7 +348,7 @@ TEST_F(start, timeout_after_accept_tells_program_and_agent)
 	EXPECT_TRUE(wait_for(p->app, POLLOUT) & POLLOUT);
 	EXPECT_EQ(ETIMEDOUT, socket_error(p->app));
 	EXPECT_TRUE(wait_for(p->session, POLLIN) & POLLHUP);
-	EXPECT_EQ(0, recv(p->session, (char[16]){}, 16, 0));
+	EXPECT_EQ(0, recv(p->session, sink, 16, 0));
 	EXPECT_EQ(-1, send(p->session, "late", 4, MSG_NOSIGNAL));
 	EXPECT_EQ(EPIPE, errno);
 	done.id = p->id;
@@ -372,7 +372,7 @@ TEST_F(start, shutdown_ends_a_handshake_that_another_thread_waits_for)
 	EXPECT_EQ(0, shutdown(p->app, SHUT_WR));
 	EXPECT_EQ(-ECONNABORTED, task_end(&task));
 	EXPECT_TRUE(wait_for(p->session, POLLIN) & POLLHUP);
-	EXPECT_EQ(0, recv(p->session, (char[16]){}, 16, 0));
+	EXPECT_EQ(0, recv(p->session, sink, 16, 0));
 	expect_failed(_metadata, p, ECONNABORTED);
 }
 
@@ -386,14 +386,14 @@ TEST_F(start, close_during_the_handshake_tells_the_agent)
 	EXPECT_EQ(0, close(p->app));
 	p->app = -1;
 	EXPECT_TRUE(wait_for(p->session, POLLIN) & POLLHUP);
-	EXPECT_EQ(0, recv(p->session, (char[16]){}, 16, 0));
+	EXPECT_EQ(0, recv(p->session, sink, 16, 0));
 	EXPECT_EQ(-1, send(p->session, "late", 4, MSG_NOSIGNAL));
 	EXPECT_EQ(EPIPE, errno);
 	keys_fill(&keys, TLS_1_3_VERSION, TLS_CIPHER_AES_GCM_128, 0, 0);
 	EXPECT_EQ(-EPIPE, keys_install(p->session, &keys, NULL));
 	done.id = p->id;
 	EXPECT_EQ(-ENOENT, agent_done(p->agent, &done));
-	EXPECT_EQ(0, recv(p->peer, (char[16]){}, 16, 0));
+	EXPECT_EQ(0, recv(p->peer, sink, 16, 0));
 }
 
 TEST_F(start, close_before_accept_leaves_nothing_to_accept)
@@ -420,12 +420,12 @@ TEST_F(start, reset_by_the_peer_reaches_the_agent_whose_word_counts)
 	close(p->peer);
 	p->peer = -1;
 	EXPECT_TRUE(wait_for(p->session, POLLIN) & (POLLIN | POLLERR | POLLHUP));
-	EXPECT_EQ(-1, recv(p->session, (char[16]){}, 16, 0));
+	EXPECT_EQ(-1, recv(p->session, sink, 16, 0));
 	EXPECT_EQ(ECONNRESET, errno);
 	done.id = p->id;
 	EXPECT_EQ(0, agent_done(p->agent, &done));
 	EXPECT_EQ(ECONNRESET, socket_error(p->app));
-	EXPECT_EQ(-1, recv(p->app, (char[1]){}, 1, 0));
+	EXPECT_EQ(-1, recv(p->app, sink, 1, 0));
 	EXPECT_EQ(ECONNRESET, errno);
 }
 
@@ -475,7 +475,7 @@ TEST_F(start, after_the_peer_closed_is_enotconn)
 	EXPECT_TRUE(wait_for(p->app, POLLRDHUP) & POLLRDHUP);
 	EXPECT_EQ(-ENOTCONN, start(p->app, TLS_HANDOFF_CLIENT));
 	EXPECT_EQ(TLS_HANDOFF_STATE_IDLE, get_info(p->app).state);
-	EXPECT_EQ(0, recv(p->app, (char[1]){}, 1, 0));
+	EXPECT_EQ(0, recv(p->app, sink, 1, 0));
 }
 
 TEST_F(start, connecting_again_and_listening_are_refused)
