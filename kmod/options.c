@@ -326,32 +326,60 @@ int tls_handoff_setsockopt(struct socket *app, int level, int optname, sockptr_t
 	return ctx->inner.ops->setsockopt(&ctx->inner, level, optname, optval, optlen);
 }
 
-static int tls_handoff_copy_out(const void *value, int size, char __user *optval,
-				int __user *optlen, int len)
+/*
+ * A value on its way to the program. It is collected under ctx->lock and copied
+ * after that: a page that the program does not deliver must not hold up the agent,
+ * whose calls take the same lock.
+ */
+struct tls_handoff_value {
+	u8 small[TLS_HANDOFF_MAX_ALPN];
+	void *large;
+	int size;
+};
+
+static int tls_handoff_value_put(struct tls_handoff_value *value, const void *data, int size)
 {
-	if (put_user(size, optlen))
-		return -EFAULT;
-	if (len < size)
-		return -ERANGE;
-	if (size && copy_to_user(optval, value, size))
-		return -EFAULT;
+	void *to = value->small;
+
+	if (size > sizeof(value->small)) {
+		value->large = kmalloc(size, GFP_KERNEL_ACCOUNT);
+		if (!value->large)
+			return -ENOMEM;
+		to = value->large;
+	}
+	if (size)
+		memcpy(to, data, size);
+	value->size = size;
 	return 0;
 }
 
-static int tls_handoff_copy_string(const char *string, char __user *optval, int __user *optlen,
-				   int len)
+static int tls_handoff_value_string(struct tls_handoff_value *value, const char *string)
 {
-	return tls_handoff_copy_out(string, string ? strlen(string) : 0, optval, optlen, len);
+	return tls_handoff_value_put(value, string, string ? strlen(string) : 0);
 }
 
-static int tls_handoff_copy_u32(u32 value, char __user *optval, int __user *optlen, int len)
+static int tls_handoff_value_u32(struct tls_handoff_value *value, u32 number)
 {
-	return tls_handoff_copy_out(&value, sizeof(value), optval, optlen, len);
+	return tls_handoff_value_put(value, &number, sizeof(number));
 }
 
-static int tls_handoff_copy_u16(u16 value, char __user *optval, int __user *optlen, int len)
+static int tls_handoff_value_u16(struct tls_handoff_value *value, u16 number)
 {
-	return tls_handoff_copy_out(&value, sizeof(value), optval, optlen, len);
+	return tls_handoff_value_put(value, &number, sizeof(number));
+}
+
+/* Too small a buffer learns the length it needs */
+static int tls_handoff_copy_out(const struct tls_handoff_value *value, char __user *optval,
+				int __user *optlen, int len)
+{
+	if (put_user(value->size, optlen))
+		return -EFAULT;
+	if (len < value->size)
+		return -ERANGE;
+	if (value->size && copy_to_user(optval, value->large ? value->large : value->small,
+					value->size))
+		return -EFAULT;
+	return 0;
 }
 
 static u32 tls_handoff_info_flags(const struct tls_handoff_ctx *ctx)
@@ -402,75 +430,62 @@ void tls_handoff_fill_info(struct tls_handoff_ctx *ctx, struct tls_handoff_info 
 	info->handshake_usec = ctx->handshake_usec;
 }
 
-static int tls_handoff_copy_info(struct tls_handoff_ctx *ctx, char __user *optval,
-				 int __user *optlen, int len)
-{
-	struct tls_handoff_info info;
-
-	tls_handoff_fill_info(ctx, &info);
-	len = min_t(int, len, sizeof(info));
-	return tls_handoff_copy_out(&info, len, optval, optlen, len);
-}
-
 /* Under ctx->lock: what was set, or the default */
-static int tls_handoff_get_param(struct tls_handoff_ctx *ctx, int optname, char __user *optval,
-				 int __user *optlen, int len)
+static int tls_handoff_get_param(struct tls_handoff_ctx *ctx, int optname,
+				 struct tls_handoff_value *value)
 {
 	static const struct tls_handoff_params unset = { .client_cert = -1, .resume = -1 };
 	const struct tls_handoff_params *params = ctx->params ? ctx->params : &unset;
 
 	switch (optname) {
 	case TLS_HANDOFF_PROFILE:
-		return tls_handoff_copy_string(params->profile ? params->profile : "default",
-					       optval, optlen, len);
+		return tls_handoff_value_string(value, params->profile ? params->profile : "default");
 	case TLS_HANDOFF_PEER_NAME:
-		return tls_handoff_copy_string(params->peer_name, optval, optlen, len);
+		return tls_handoff_value_string(value, params->peer_name);
 	case TLS_HANDOFF_PSK_IDENTITY:
-		return tls_handoff_copy_string(params->psk_identity, optval, optlen, len);
+		return tls_handoff_value_string(value, params->psk_identity);
 	case TLS_HANDOFF_ALPN:
 		if (ctx->version)
-			return tls_handoff_copy_string(ctx->results ? ctx->results->alpn : NULL,
-						       optval, optlen, len);
-		return tls_handoff_copy_out(params->alpn, params->alpn_len, optval, optlen, len);
+			return tls_handoff_value_string(value,
+						      ctx->results ? ctx->results->alpn : NULL);
+		return tls_handoff_value_put(value, params->alpn, params->alpn_len);
 	case TLS_HANDOFF_CIPHERS:
-		return tls_handoff_copy_out(params->ciphers,
-					    params->cipher_count * sizeof(params->ciphers[0]),
-					    optval, optlen, len);
+		return tls_handoff_value_put(value, params->ciphers,
+				       params->cipher_count * sizeof(params->ciphers[0]));
 	case TLS_HANDOFF_MIN_VERSION:
-		return tls_handoff_copy_u16(params->min_version ? params->min_version :
-								  TLS_1_2_VERSION,
-					    optval, optlen, len);
+		return tls_handoff_value_u16(value, params->min_version ? params->min_version :
+									TLS_1_2_VERSION);
 	case TLS_HANDOFF_MAX_VERSION:
-		return tls_handoff_copy_u16(params->max_version ? params->max_version :
-								  TLS_1_3_VERSION,
-					    optval, optlen, len);
+		return tls_handoff_value_u16(value, params->max_version ? params->max_version :
+									TLS_1_3_VERSION);
 	case TLS_HANDOFF_AUTH:
-		return tls_handoff_copy_u32(params->auth ? params->auth : TLS_HANDOFF_AUTH_X509,
-					    optval, optlen, len);
+		return tls_handoff_value_u32(value, params->auth ? params->auth :
+								 TLS_HANDOFF_AUTH_X509);
 	case TLS_HANDOFF_CLIENT_CERT:
-		return tls_handoff_copy_u32(max_t(int, params->client_cert, 0), optval, optlen,
-					    len);
+		return tls_handoff_value_u32(value, max_t(int, params->client_cert, 0));
 	case TLS_HANDOFF_TIMEOUT:
-		return tls_handoff_copy_u32(params->timeout ? params->timeout :
-							      TLS_HANDOFF_DEFAULT_TIMEOUT,
-					    optval, optlen, len);
+		return tls_handoff_value_u32(value, params->timeout ? params->timeout :
+								    TLS_HANDOFF_DEFAULT_TIMEOUT);
 	case TLS_HANDOFF_RESUME:
-		return tls_handoff_copy_u32(params->resume != 0, optval, optlen, len);
+		return tls_handoff_value_u32(value, params->resume != 0);
 	default:
 		return -ENOPROTOOPT;
 	}
 }
 
-static int tls_handoff_get_result(struct tls_handoff_ctx *ctx, int optname, char __user *optval,
-				  int __user *optlen, int len)
+/* Under ctx->lock; @len is the size of the program's buffer */
+static int tls_handoff_get_result(struct tls_handoff_ctx *ctx, int optname, int len,
+				  struct tls_handoff_value *value)
 {
 	const struct tls_handoff_results *results = ctx->results;
+	struct tls_handoff_info info;
 
-	if (optname == TLS_HANDOFF_INFO)
-		return tls_handoff_copy_info(ctx, optval, optlen, len);
+	if (optname == TLS_HANDOFF_INFO) {
+		tls_handoff_fill_info(ctx, &info);
+		return tls_handoff_value_put(value, &info, min_t(int, len, sizeof(info)));
+	}
 	if (optname == TLS_HANDOFF_ERROR)
-		return tls_handoff_copy_string(results ? results->error : NULL, optval, optlen,
-					       len);
+		return tls_handoff_value_string(value, results ? results->error : NULL);
 	/* What was agreed stays known when the connection ends */
 	if (!ctx->version)
 		return -ENOTCONN;
@@ -479,15 +494,13 @@ static int tls_handoff_get_result(struct tls_handoff_ctx *ctx, int optname, char
 	case TLS_HANDOFF_PEER_CERT:
 		if (!results || !results->peer_cert)
 			return -ENODATA;
-		return tls_handoff_copy_out(results->peer_cert, results->peer_cert_len, optval,
-					    optlen, len);
+		return tls_handoff_value_put(value, results->peer_cert, results->peer_cert_len);
 	case TLS_HANDOFF_PEER_IDENTITY:
 		if (!results || !results->peer_identity)
 			return -ENODATA;
-		return tls_handoff_copy_string(results->peer_identity, optval, optlen, len);
+		return tls_handoff_value_string(value, results->peer_identity);
 	case TLS_HANDOFF_SERVER_NAME:
-		return tls_handoff_copy_string(results ? results->server_name : NULL, optval,
-					       optlen, len);
+		return tls_handoff_value_string(value, results ? results->server_name : NULL);
 	default:
 		return -EOPNOTSUPP;
 	}
@@ -496,6 +509,7 @@ static int tls_handoff_get_result(struct tls_handoff_ctx *ctx, int optname, char
 static int tls_handoff_get_own(struct tls_handoff_ctx *ctx, int optname, char __user *optval,
 			       int __user *optlen)
 {
+	struct tls_handoff_value value = {};
 	int len, err;
 
 	switch (optname) {
@@ -517,15 +531,19 @@ static int tls_handoff_get_own(struct tls_handoff_ctx *ctx, int optname, char __
 	if (err)
 		return err;
 	if (optname <= TLS_HANDOFF_RESUME)
-		err = tls_handoff_get_param(ctx, optname, optval, optlen, len);
+		err = tls_handoff_get_param(ctx, optname, &value);
 	else
-		err = tls_handoff_get_result(ctx, optname, optval, optlen, len);
+		err = tls_handoff_get_result(ctx, optname, len, &value);
 	mutex_unlock(&ctx->lock);
+	if (!err)
+		err = tls_handoff_copy_out(&value, optval, optlen, len);
+	kfree(value.large);
 	return err;
 }
 
 static int tls_handoff_get_ulp(char __user *optval, int __user *optlen)
 {
+	struct tls_handoff_value value = {};
 	int len;
 
 	if (get_user(len, optlen))
@@ -533,9 +551,9 @@ static int tls_handoff_get_ulp(char __user *optval, int __user *optlen)
 	if (len < 0)
 		return -EINVAL;
 	/* As TCP does: NUL-terminated, cut to the buffer */
-	len = min_t(int, len, TCP_ULP_NAME_MAX);
 	len = min_t(int, len, sizeof(TLS_HANDOFF_ULP));
-	return tls_handoff_copy_out(TLS_HANDOFF_ULP, len, optval, optlen, len);
+	tls_handoff_value_put(&value, TLS_HANDOFF_ULP, len);
+	return tls_handoff_copy_out(&value, optval, optlen, len);
 }
 
 /**
