@@ -4,6 +4,7 @@
  * policy allows it, and keeps a generation there through deaths and reloads.
  */
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -50,19 +51,29 @@ struct agent {
 
 static const struct generation_ops generation_ops;
 
-/* The policy of the file as it is now.  On failure *ret_error (to free()) is the mistake. */
-static int load_policy(const char *path, struct policy **ret_policy, char **ret_error)
+/*
+ * What the agent itself takes from the file as it is now: the policy, and whether
+ * ktls-utils' loglevel asks for more lines.  On failure *ret_error (to free()) is
+ * the mistake.
+ */
+static int load_file(const char *path, struct policy **ret_policy, bool *ret_verbose,
+		     char **ret_error)
 {
 	struct config *config = NULL;
+	uint64_t level = 0;
 	char *error = NULL;
 	int ret;
 
 	ret = config_load(path, &config, &error);
 	if (ret == 0)
+		ret = config_u64(config, "debug", "loglevel", 0, INT_MAX, &level, &error);
+	if (ret >= 0)
 		ret = policy_load(config, ret_policy, &error);
 	config_free(config);
 	if (ret < 0)
 		*ret_error = error ? error : strdup(strerror(-ret));
+	else
+		*ret_verbose = level > 0;
 	return ret;
 }
 
@@ -70,9 +81,10 @@ int agent_check(const struct generation_settings *settings)
 {
 	struct policy *policy = NULL;
 	char *error = NULL;
+	bool verbose;
 	int status;
 
-	if (load_policy(settings->config_path, &policy, &error) < 0) {
+	if (load_file(settings->config_path, &policy, &verbose, &error) < 0) {
 		fprintf(stderr, "%s\n", error);
 		free(error);
 		return AGENT_EXIT_FAILED;
@@ -84,17 +96,21 @@ int agent_check(const struct generation_settings *settings)
 
 static int start_candidate(struct agent *agent)
 {
+	struct generation_settings settings = *agent->settings;
 	struct policy *policy = NULL;
+	bool verbose = false;
 	char *error = NULL;
 	int ret;
 
-	ret = load_policy(agent->settings->config_path, &policy, &error);
+	ret = load_file(settings.config_path, &policy, &verbose, &error);
 	if (ret < 0) {
 		log_message(LOG_ERR, "%s", error);
 		free(error);
 		return ret;
 	}
-	ret = generation_start(agent->base, agent->settings, policy, &generation_ops, agent,
+	settings.verbose |= verbose;
+	log_open("tlshd", settings.to_stderr, settings.verbose);
+	ret = generation_start(agent->base, &settings, policy, &generation_ops, agent,
 			       &agent->candidate);
 	if (ret == 0)
 		g_ptr_array_add(agent->generations, agent->candidate);

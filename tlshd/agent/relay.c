@@ -402,6 +402,8 @@ void relay_message(struct session *session, const struct channel_message *messag
 	case CHANNEL_BYTES:
 		if (!message->length || message->length > CHANNEL_MAX_BYTES)
 			broken(session, "malformed BYTES");
+		else if (session->has_tx)
+			broken(session, "handshake bytes behind the sending keys");
 		else
 			queue_item(session, message);
 		break;

@@ -481,6 +481,15 @@ static void keys_twice_or_wrong_are_refused(void **state)
 	expect_broken(f, EPROTO, "malformed KEYS");
 }
 
+static void bytes_behind_the_sending_keys_are_refused(void **state)
+{
+	struct fixture *f = *state;
+
+	say_keys(f, CHANNEL_KEYS_TX, 0);
+	say(f, CHANNEL_BYTES, "finished", 8);
+	expect_broken(f, EPROTO, "behind the sending keys");
+}
+
 static void a_second_wish_before_the_first_was_answered_is_refused(void **state)
 {
 	struct fixture *f = *state;
@@ -731,6 +740,7 @@ int main(void)
 		relay_test(fail_sends_the_alert_and_tells_the_kernel_why),
 		cmocka_unit_test(a_message_out_of_place_ends_the_session),
 		relay_test(keys_twice_or_wrong_are_refused),
+		relay_test(bytes_behind_the_sending_keys_are_refused),
 		relay_test(a_second_wish_before_the_first_was_answered_is_refused),
 		relay_test(more_bytes_than_the_window_end_the_session),
 		relay_test(messages_about_another_handlers_session_are_dropped),
