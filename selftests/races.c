@@ -239,7 +239,7 @@ static long race_start(void *arg)
 
 static bool many_turns_taken(void *arg)
 {
-	return atomic_load((atomic_int *)arg) > 600;
+	return atomic_load((atomic_int *)arg) > 150;
 }
 
 TEST_F_TIMEOUT(races, handshakes_begin_and_end_while_agents_come_and_go, 120)
