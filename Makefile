@@ -4,6 +4,7 @@
 
 CHROOT := tools/vm/chroot --
 DESTDIR ?=
+ROUNDS ?= 20
 
 .PHONY: all module user demo check check-debug bench lint format soak install clean help
 
@@ -15,7 +16,7 @@ help:
 	@echo 'make check        unit tests, selftests in the VM, interop'
 	@echo 'make check-debug  the selftests under KASAN, lockdep and kmemleak'
 	@echo 'make bench        numbers, also in build/bench/results.json'
-	@echo 'make soak         the long runs'
+	@echo 'make soak         the selftests ROUNDS=20 times in one VM'
 	@echo 'make lint         every checker; one that did not run fails'
 	@echo 'make format       clang-format over the userspace sources'
 	@echo 'make install      on this machine (DESTDIR=... for packagers)'
@@ -39,8 +40,8 @@ check-debug:
 bench: all
 	tools/bench/run
 
-soak: all
-	selftests/soak
+soak:
+	tools/vm/check --rounds $(ROUNDS)
 
 lint:
 	tools/lint/run
