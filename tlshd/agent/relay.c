@@ -545,6 +545,20 @@ static bool on_kernel_event(struct session *session, uint8_t *payload, size_t le
 	return false;
 }
 
+/*
+ * On alerts, and on most of its events, the kernel has acted itself; what a session
+ * handler would add to that can be done without.
+ */
+static bool needs_handler(uint8_t type, const uint8_t *payload)
+{
+	struct tls_handoff_event event;
+
+	if (type != TLS_HANDOFF_RECORD_EVENT)
+		return type != RECORD_ALERT;
+	memcpy(&event, payload, sizeof(event));
+	return le32toh(event.event) == TLS_HANDOFF_EVENT_REKEY;
+}
+
 /* True: there may be more. */
 static bool receive_record(struct session *session)
 {
@@ -565,6 +579,8 @@ static bool receive_record(struct session *session)
 	}
 	if (type == TLS_HANDOFF_RECORD_EVENT && on_kernel_event(session, buffer, n))
 		return false;
+	if (!session->handler && !needs_handler(type, buffer))
+		return true;
 	if (!session->handler) {
 		session_fail(
 			session, ESRCH,

@@ -682,6 +682,11 @@ static void established_sessions_outlive_their_handler_until_they_need_one(void 
 	settle(f);
 	assert_int_equal(sessions_count(f->sessions), 1);
 	assert_int_equal(test_call_count, 0);
+	/* close_notify: the kernel has acted on it */
+	divert(f, 21, "\1\0", 2);
+	settle(f);
+	assert_int_equal(sessions_count(f->sessions), 1);
+	assert_int_equal(test_call_count, 0);
 	divert(f, 22, "ticket", 6);
 	run_until(f, sessions_count(f->sessions) == 0);
 	assert_int_equal(test_calls[0].kind, CALL_DONE);
