@@ -439,7 +439,8 @@ static int tls_handoff_get_param(struct tls_handoff_ctx *ctx, int optname,
 
 	switch (optname) {
 	case TLS_HANDOFF_PROFILE:
-		return tls_handoff_value_string(value, params->profile ? params->profile : "default");
+		return tls_handoff_value_string(value,
+						params->profile ? params->profile : "default");
 	case TLS_HANDOFF_PEER_NAME:
 		return tls_handoff_value_string(value, params->peer_name);
 	case TLS_HANDOFF_PSK_IDENTITY:

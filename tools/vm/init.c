@@ -23,9 +23,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define EXIT_PORT 0xf4 /* QEMU's isa-debug-exit */
+#define EXIT_PORT	 0xf4 /* QEMU's isa-debug-exit */
 #define PORT_DEADLINE_MS 10000
-#define RELAY_CHUNK 65536
+#define RELAY_CHUNK	 65536
 
 /* One output of the command: pipe in, virtio port out. */
 struct relay {
@@ -159,7 +159,8 @@ static pid_t spawn(char *const argv[], int out, int err)
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	setsid();
-	if ((out >= 0 && dup2(out, STDOUT_FILENO) < 0) || (err >= 0 && dup2(err, STDERR_FILENO) < 0))
+	if ((out >= 0 && dup2(out, STDOUT_FILENO) < 0) ||
+	    (err >= 0 && dup2(err, STDERR_FILENO) < 0))
 		_exit(125);
 	execv(argv[0], argv);
 	fprintf(stderr, "tls-handoff vm: %s: %s\n", argv[0], strerror(errno));
