@@ -11,6 +11,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "alert.h"
 #include "established.h"
 #include "log.h"
 #include "profile.h"
@@ -347,7 +348,7 @@ static void handle_alert(struct session *session, const uint8_t *data, size_t le
 		return;
 	if (session->version == TLS_1_2_VERSION && data[0] == ALERT_LEVEL_WARNING)
 		return;
-	name = failure_alert_name(data[1]);
+	name = alert_name(data[1]);
 	failure_init(&failure);
 	failure.alert_received = data[1];
 	failure_set(&failure, ECONNRESET, ALERT_NONE,

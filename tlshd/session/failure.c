@@ -1,65 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * One table from GnuTLS's error to errno, alert and sentence, and the names of
- * alerts.
+ * One table from GnuTLS's error to errno, alert and sentence.
  */
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "alert.h"
 #include "failure.h"
 
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
-
-static const struct {
-	int alert;
-	const char *name;
-} alert_names[] = {
-	{ 0, "close_notify" },
-	{ 10, "unexpected_message" },
-	{ 20, "bad_record_mac" },
-	{ 21, "decryption_failed" },
-	{ 22, "record_overflow" },
-	{ 30, "decompression_failure" },
-	{ 40, "handshake_failure" },
-	{ 41, "no_certificate" },
-	{ 42, "bad_certificate" },
-	{ 43, "unsupported_certificate" },
-	{ 44, "certificate_revoked" },
-	{ 45, "certificate_expired" },
-	{ 46, "certificate_unknown" },
-	{ 47, "illegal_parameter" },
-	{ 48, "unknown_ca" },
-	{ 49, "access_denied" },
-	{ 50, "decode_error" },
-	{ 51, "decrypt_error" },
-	{ 60, "export_restriction" },
-	{ 70, "protocol_version" },
-	{ 71, "insufficient_security" },
-	{ 80, "internal_error" },
-	{ 86, "inappropriate_fallback" },
-	{ 90, "user_canceled" },
-	{ 100, "no_renegotiation" },
-	{ 109, "missing_extension" },
-	{ 110, "unsupported_extension" },
-	{ 111, "certificate_unobtainable" },
-	{ 112, "unrecognized_name" },
-	{ 113, "bad_certificate_status_response" },
-	{ 114, "bad_certificate_hash_value" },
-	{ 115, "unknown_psk_identity" },
-	{ 116, "certificate_required" },
-	{ 120, "no_application_protocol" },
-	{ 121, "ech_required" },
-};
-
-const char *failure_alert_name(int alert)
-{
-	for (size_t i = 0; i < LENGTH(alert_names); i++)
-		if (alert_names[i].alert == alert)
-			return alert_names[i].name;
-	return NULL;
-}
 
 /*
  * Only where the alert differs from gnutls_error_to_alert()'s, errno from EPROTO,
@@ -152,7 +103,7 @@ void failure_set(struct failure *failure, int error, int alert, const char *form
 
 static void failure_received(struct failure *failure, int received)
 {
-	const char *name = failure_alert_name(received);
+	const char *name = alert_name(received);
 
 	if (failure->error)
 		return;

@@ -66,7 +66,4 @@ int failure_cut(const char *text, size_t max);
 /* @code is what gnutls_handshake() returned; @received the alert if it was one. */
 void failure_gnutls(struct failure *failure, int code, int received);
 
-/* The words for an alert description, or NULL for one that is not registered. */
-const char *failure_alert_name(int alert);
-
 #endif /* TLSHD_SESSION_FAILURE_H */

@@ -70,13 +70,13 @@ int connection_secure(int fd, __u32 role, const struct options *options, const c
 }
 
 /* The alert that ended the connection, if the peer sent one. */
-static const char *alert_words(int fd)
+static const char *received_alert(int fd)
 {
 	struct tls_handoff_info info;
 
 	if (handoff_info(fd, &info) < 0 || info.alert_received <= 0)
 		return NULL;
-	return alert_name(info.alert_received);
+	return alert_words(info.alert_received);
 }
 
 int connection_relay(int fd, const struct options *options, const char *peer)
@@ -93,7 +93,7 @@ int connection_relay(int fd, const struct options *options, const char *peer)
 			 "the peer ended the connection without saying so: it is truncated");
 	else
 		handoff_error(fd, r, words, sizeof(words));
-	alert = alert_words(fd);
+	alert = received_alert(fd);
 	fprintf(stderr, "tls-handoff: %s: %s: %s%s%s\n", peer, where, words,
 		alert ? ": alert " : "", alert ? alert : "");
 	return EXIT_IO;

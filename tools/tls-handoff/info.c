@@ -67,10 +67,10 @@ static void print_people(FILE *stream, const struct tls_handoff_info *info,
 			fprintf(stream, "refused    %s\n",
 				verify_name(bit) ? verify_name(bit) : "unknown reason");
 	if (info->alert_sent >= 0)
-		fprintf(stream, "alert      %s (%d) sent\n", alert_name(info->alert_sent),
+		fprintf(stream, "alert      %s (%d) sent\n", alert_words(info->alert_sent),
 			info->alert_sent);
 	if (info->alert_received >= 0)
-		fprintf(stream, "alert      %s (%d) received\n", alert_name(info->alert_received),
+		fprintf(stream, "alert      %s (%d) received\n", alert_words(info->alert_received),
 			info->alert_received);
 	print_line(stream, "error", strings->error);
 }
@@ -89,7 +89,7 @@ struct json_object *info_verify_json(__u32 verify_status)
 
 static struct json_object *alert_json(__s16 alert)
 {
-	return alert < 0 ? NULL : json_object_new_string(alert_name(alert));
+	return alert < 0 ? NULL : json_object_new_string(alert_words(alert));
 }
 
 static void print_json(FILE *stream, const struct tls_handoff_info *info,

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "alert.h"
 #include "names.h"
 
 struct name {
@@ -41,44 +42,6 @@ static const struct name states[] = { { TLS_HANDOFF_STATE_IDLE, "idle" },
 				      { TLS_HANDOFF_STATE_ESTABLISHED, "established" },
 				      { TLS_HANDOFF_STATE_CLOSED, "closed" },
 				      { TLS_HANDOFF_STATE_FAILED, "failed" },
-				      {} };
-
-/* The registry of RFC 8446 and its extensions, with TLS 1.2's */
-static const struct name alerts[] = { { -1, "none" },
-				      { 0, "close_notify" },
-				      { 10, "unexpected_message" },
-				      { 20, "bad_record_mac" },
-				      { 21, "decryption_failed" },
-				      { 22, "record_overflow" },
-				      { 30, "decompression_failure" },
-				      { 40, "handshake_failure" },
-				      { 41, "no_certificate" },
-				      { 42, "bad_certificate" },
-				      { 43, "unsupported_certificate" },
-				      { 44, "certificate_revoked" },
-				      { 45, "certificate_expired" },
-				      { 46, "certificate_unknown" },
-				      { 47, "illegal_parameter" },
-				      { 48, "unknown_ca" },
-				      { 49, "access_denied" },
-				      { 50, "decode_error" },
-				      { 51, "decrypt_error" },
-				      { 60, "export_restriction" },
-				      { 70, "protocol_version" },
-				      { 71, "insufficient_security" },
-				      { 80, "internal_error" },
-				      { 86, "inappropriate_fallback" },
-				      { 90, "user_canceled" },
-				      { 100, "no_renegotiation" },
-				      { 109, "missing_extension" },
-				      { 110, "unsupported_extension" },
-				      { 111, "certificate_unobtainable" },
-				      { 112, "unrecognized_name" },
-				      { 113, "bad_certificate_status_response" },
-				      { 114, "bad_certificate_hash_value" },
-				      { 115, "unknown_psk_identity" },
-				      { 116, "certificate_required" },
-				      { 120, "no_application_protocol" },
 				      {} };
 
 /* By bit number of TLS_HANDOFF_VERIFY_* */
@@ -129,9 +92,11 @@ const char *state_name(__u8 state)
 	return find_words(states, state, "unknown");
 }
 
-const char *alert_name(__s16 alert)
+const char *alert_words(__s16 alert)
 {
-	return find_words(alerts, alert, "unknown");
+	const char *name = alert_name(alert);
+
+	return name ? name : alert < 0 ? "none" : "unknown";
 }
 
 const char *verify_name(unsigned int bit)

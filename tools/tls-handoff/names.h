@@ -18,7 +18,7 @@ const char *cipher_name(__u16 cipher);	 /* "AES-128-GCM"...; "none" for 0 */
 const char *auth_name(__u8 auth);	 /* "x509", "psk", "unauth", "rawpk" */
 const char *role_name(__u8 role);	 /* "client", "server" */
 const char *state_name(__u8 state);	 /* "established"... */
-const char *alert_name(__s16 alert);	 /* RFC 8446 6: "close_notify"... */
+const char *alert_words(__s16 alert);	 /* RFC 8446 6: "close_notify"... */
 /* The name of bit @bit of tls_handoff_info.verify_status, NULL if it has none. */
 const char *verify_name(unsigned int bit);
 

@@ -77,7 +77,7 @@ static void add_number(struct json_object *o, const char *key, uint64_t value)
 static void add_alert(struct json_object *o, const char *key, int alert)
 {
 	json_object_object_add(o, key,
-			       alert < 0 ? NULL : json_object_new_string(alert_name(alert)));
+			       alert < 0 ? NULL : json_object_new_string(alert_words(alert)));
 }
 
 static void add_object(const struct session *session, void *data)
