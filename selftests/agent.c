@@ -7,14 +7,20 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
+
+#include <linux/userfaultfd.h>
 
 #include "kselftest_harness.h"
 #include "lib.h"
@@ -493,6 +499,91 @@ TEST_F(agent, without_a_free_descriptor_fails_the_handshake_at_once)
 	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &limit));
 	EXPECT_EQ(ENOBUFS, socket_error(p->app));
 	EXPECT_NE(0, strlen(get_error(p->app)));
+}
+
+/* A page that comes only when deliver() is called; the fd that tells of the wait, or -1 */
+static int undelivered_page(void **ret_page, size_t size)
+{
+	struct uffdio_api api = { .api = UFFD_API };
+	struct uffdio_register range = { .mode = UFFDIO_REGISTER_MODE_MISSING };
+	int fd = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
+	void *page;
+
+	if (fd < 0)
+		return -1;
+	page = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	range.range.start = (unsigned long)page;
+	range.range.len = size;
+	if (page == MAP_FAILED || ioctl(fd, UFFDIO_API, &api) ||
+	    ioctl(fd, UFFDIO_REGISTER, &range)) {
+		close(fd);
+		return -1;
+	}
+	*ret_page = page;
+	return fd;
+}
+
+static int deliver(int fd, void *page, size_t size)
+{
+	struct uffdio_zeropage zero = { .range = { (unsigned long)page, size } };
+
+	return ioctl(fd, UFFDIO_ZEROPAGE, &zero);
+}
+
+struct ask {
+	int fd;
+	void *buffer;
+	int ret;
+};
+
+static void *ask_info(void *arg)
+{
+	struct ask *ask = arg;
+	socklen_t size = sizeof(struct tls_handoff_info);
+
+	ask->ret = getsockopt(ask->fd, SOL_TLS_HANDOFF, TLS_HANDOFF_INFO, ask->buffer, &size);
+	return NULL;
+}
+
+static void *poll_once(void *arg)
+{
+	struct pollfd pfd = { .fd = *(int *)arg, .events = POLLOUT };
+
+	poll(&pfd, 1, 0);
+	return NULL;
+}
+
+TEST_F(agent, is_not_held_up_by_a_page_that_the_program_does_not_deliver)
+{
+	size_t size = sysconf(_SC_PAGESIZE);
+	struct pair *p = &self->pair;
+	pthread_t program, agent;
+	struct timespec deadline;
+	struct ask ask = {};
+	int faults, late;
+
+	faults = undelivered_page(&ask.buffer, size);
+	if (faults < 0)
+		SKIP(return, "this kernel has no userfaultfd");
+	ASSERT_EQ(0, pair_open(p, AF_INET, TLS_1_3_VERSION, TLS_CIPHER_AES_GCM_128));
+	ask.fd = p->app;
+	ASSERT_EQ(0, pthread_create(&program, NULL, ask_info, &ask));
+	/* The program's call is in the middle of its copy */
+	EXPECT_TRUE(wait_for(faults, POLLIN) & POLLIN);
+
+	ASSERT_EQ(0, pthread_create(&agent, NULL, poll_once, &p->session));
+	clock_gettime(CLOCK_REALTIME, &deadline);
+	deadline.tv_sec += AT_ONCE_MS / 1000;
+	late = pthread_timedjoin_np(agent, NULL, &deadline);
+	EXPECT_EQ(0, late);
+
+	ASSERT_EQ(0, deliver(faults, ask.buffer, size));
+	if (late)
+		pthread_join(agent, NULL);
+	pthread_join(program, NULL);
+	EXPECT_EQ(0, ask.ret);
+	EXPECT_EQ(p->id, ((struct tls_handoff_info *)ask.buffer)->session_id);
+	close(faults);
 }
 
 TEST_HARNESS_MAIN
