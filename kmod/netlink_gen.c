@@ -13,7 +13,7 @@
 #include <linux/tls_handoff.h>
 
 /* TLS_HANDOFF_CMD_DONE - do */
-static const struct nla_policy tls_handoff_done_nl_policy[TLS_HANDOFF_A_SESSION_TRUNCATION_EOF + 1] = {
+static const struct nla_policy tls_handoff_done_nl_policy[TLS_HANDOFF_A_SESSION_HANDLER_TIMEOUT + 1] = {
 	[TLS_HANDOFF_A_SESSION_ID] = { .type = NLA_U64, },
 	[TLS_HANDOFF_A_SESSION_STATUS] = NLA_POLICY_MAX(NLA_U32, 4095),
 	[TLS_HANDOFF_A_SESSION_VERSION] = { .type = NLA_U16, },
@@ -30,6 +30,7 @@ static const struct nla_policy tls_handoff_done_nl_policy[TLS_HANDOFF_A_SESSION_
 	[TLS_HANDOFF_A_SESSION_ERROR] = { .type = NLA_NUL_STRING, .len = 256, },
 	[TLS_HANDOFF_A_SESSION_LIMIT_RECORDS] = { .type = NLA_U64, },
 	[TLS_HANDOFF_A_SESSION_TRUNCATION_EOF] = { .type = NLA_FLAG, },
+	[TLS_HANDOFF_A_SESSION_HANDLER_TIMEOUT] = { .type = NLA_U32, },
 };
 
 /* TLS_HANDOFF_CMD_ATTACH - do */
@@ -53,7 +54,7 @@ const struct genl_split_ops tls_handoff_nl_ops[5] = {
 		.cmd		= TLS_HANDOFF_CMD_DONE,
 		.doit		= tls_handoff_nl_done_doit,
 		.policy		= tls_handoff_done_nl_policy,
-		.maxattr	= TLS_HANDOFF_A_SESSION_TRUNCATION_EOF,
+		.maxattr	= TLS_HANDOFF_A_SESSION_HANDLER_TIMEOUT,
 		.flags		= GENL_ADMIN_PERM | GENL_CMD_CAP_DO,
 	},
 	{

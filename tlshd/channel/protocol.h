@@ -15,10 +15,15 @@
  *   BYTES    handshake bytes            BYTES    handshake bytes
  *   RECORD   u8 type, payload           KEYS     struct channel_keys, crypto_info
  *   REKEY    nothing                    DONE     attributes
- *   EXPORT   u32 request, exporter      RECORD   u8 type, u16 length, payload [, keys]
+ *   EXPORT   struct channel_export, ...  RECORD   u8 type, u16 length, payload [, keys]
  *   CLOSE    u32 errno                  CONTINUE u32 TLS_HANDOFF_CONTINUE_*
- *                                       FAIL     attributes
+ *   RETURN   as a RECORD to the agent   FAIL     attributes
  *                                       EXPORTED u32 request, u32 errno, bytes
+ * with session id 0:
+ *   RESTORE  nothing                    RESTORED struct channel_restored; at the end,
+ *                                                with session id 0, u32 how many
+ *   TICKETS  u32 request, u32 action    COUNTS   u32 request, lines of text
+ *                                       RETIRE   nothing
  *
  * Order is kept within a session: what was sent before KEYS, DONE or FAIL has
  * arrived before it.  Between sessions, messages other than BYTES go first.
@@ -32,13 +37,23 @@
  * (session handler) or CLOSE (agent) ends the session at once in every state; its
  * sender forgets the id, its receiver answers nothing, and messages that crossed
  * it on the way are dropped silently.
+ *
+ * The succession.  With its HELLO the session handler passes a descriptor of the
+ * memory that it will leave its state in (O_PATH: the agent keeps it and cannot
+ * read it).  When the agent has sent its last message it shuts its side of the
+ * channel down; the session handler reads all there is, answers it, writes its
+ * state, and exits.  RETURN before that gives back, in order, each RECORD with
+ * what belongs to it that the session fd did not take.  The successor, which was
+ * started with the same memory, takes the state over at RESTORE: from each
+ * RESTORED on, that session is established here.  RETIRE asks the agent for a
+ * successor.
  */
 #ifndef TLSHD_CHANNEL_PROTOCOL_H
 #define TLSHD_CHANNEL_PROTOCOL_H
 
 #include <stdint.h>
 
-#define CHANNEL_VERSION 1
+#define CHANNEL_VERSION 2
 
 struct channel_header {
 	uint32_t length;   /* of the payload, bytes; <= CHANNEL_MAX_PAYLOAD */
@@ -61,7 +76,20 @@ enum channel_type {
 	CHANNEL_CONTINUE = 11,
 	CHANNEL_FAIL = 12,
 	CHANNEL_EXPORTED = 13,
-	CHANNEL_TYPE_MAX = 13,
+	CHANNEL_RESTORE = 14,
+	CHANNEL_RESTORED = 15,
+	CHANNEL_RETIRE = 16,
+	CHANNEL_RETURN = 17,
+	CHANNEL_TICKETS = 18,
+	CHANNEL_COUNTS = 19,
+	CHANNEL_TYPE_MAX = 19,
+};
+
+/* TICKETS */
+enum channel_tickets {
+	CHANNEL_TICKETS_SHOW = 0,   /* nothing but the answer, COUNTS */
+	CHANNEL_TICKETS_FLUSH = 1,  /* forget every ticket, and make those that are out useless */
+	CHANNEL_TICKETS_ROTATE = 2, /* new ticket keys now; the old ones live on as usual */
 };
 
 /* Limits */
@@ -71,6 +99,7 @@ enum channel_type {
 #define CHANNEL_WINDOW \
 	(64 * 1024) /* BYTES of one session that wait in one direction; more ends it */
 #define CHANNEL_MAX_SESSIONS 65536 /* open on one channel */
+#define CHANNEL_MAX_COUNTS   4096  /* bytes of text in COUNTS */
 
 /* The state of a session as both sides count it */
 enum channel_state {
@@ -97,6 +126,21 @@ enum channel_keys_direction {
 	CHANNEL_KEYS_TX = 1, /* the host sends with them */
 	CHANNEL_KEYS_RX = 2,
 };
+
+/* RESTORED: key updates as struct tls_handoff_info counts them; where the kernel's count is
+ * another one, the state is of no use. */
+struct channel_restored {
+	uint64_t tx_generation;
+	uint64_t rx_generation;
+} __attribute__((packed));
+
+/* EXPORT: this, then label and context (RFC 8446 7.5).  EXPORTED: u32 request, u32 errno, and
+ * with errno 0 out_len bytes. */
+struct channel_export {
+	uint32_t request;
+	uint16_t label_len, context_len, out_len; /* each <= 255 */
+	uint16_t flags;				  /* 1: context given */
+} __attribute__((packed));
 
 /* Attributes of OPEN, DONE and FAIL: this, then the value, no padding; each at most once */
 struct channel_attr {
@@ -129,6 +173,7 @@ enum channel_attr_type {
 	CHANNEL_A_SERVER_NAME = 37,    /* string: SNI received */
 	CHANNEL_A_LIMIT_RECORDS = 38,  /* u64; 0 default */
 	CHANNEL_A_TRUNCATION_EOF = 39, /* u32 0 or 1 */
+	CHANNEL_A_HANDLER_TIMEOUT = 40, /* u32 milliseconds; 0 default */
 
 	/* FAIL (and DONE where it applies) */
 	CHANNEL_A_STATUS = 64,	       /* u32 positive errno; required in FAIL */

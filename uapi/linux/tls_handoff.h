@@ -63,6 +63,7 @@ enum {
 	/* on the session fd: set only */
 	TLS_HANDOFF_CONTINUE = 96,	/* u32: TLS_HANDOFF_CONTINUE_* */
 	TLS_HANDOFF_TX_UPDATE = 97,	/* struct tls_handoff_tx_update */
+	TLS_HANDOFF_EXPORTED = 98,	/* struct tls_handoff_exported */
 };
 
 /* TLS_HANDOFF_START and tls_handoff_info.role */
@@ -183,11 +184,23 @@ enum {
 	TLS_HANDOFF_EVENT_REKEY = 4,
 	/* data was read since the last handshake record; comes before the next */
 	TLS_HANDOFF_EVENT_DATA = 5,
+	/*
+	 * the program asks for keying material: error is the number of the request, and
+	 * the program's struct tls_handoff_exporter follows
+	 */
+	TLS_HANDOFF_EVENT_EXPORT = 6,
 };
 
 struct tls_handoff_event {
 	__u32 event;		/* TLS_HANDOFF_EVENT_* */
 	__u32 error;		/* positive errno, or 0 */
+};
+
+/* setsockopt(TLS_HANDOFF_EXPORTED) on the session fd: the answer to EVENT_EXPORT */
+struct tls_handoff_exported {
+	__u32 request;		/* its number */
+	__u32 error;		/* 0, or the positive errno that the program gets */
+	__u8  data[];		/* with error 0, as many bytes as were asked for */
 };
 
 #endif /* _UAPI_LINUX_TLS_HANDOFF_H */
