@@ -10,7 +10,8 @@
 #include "../../uapi/linux/tls_handoff.h"
 #include "attr.h"
 
-#define ATTR_MAX_REMOTE 80 /* bytes: an IPv6 address with scope, brackets and port */
+#define ATTR_MAX_TIMEOUT (3600 * 1000) /* milliseconds */
+#define ATTR_MAX_REMOTE	 80	       /* bytes: an IPv6 address with scope, brackets and port */
 
 enum attr_form {
 	ATTR_U16, /* min and max are of the value */
@@ -61,6 +62,7 @@ static const struct attr_rule rules[] = {
 	  TLS_HANDOFF_MAX_PEER_NAME },
 	{ CHANNEL_A_LIMIT_RECORDS, CHANNEL_DONE, ATTR_U64, false, 0, UINT64_MAX },
 	{ CHANNEL_A_TRUNCATION_EOF, CHANNEL_DONE, ATTR_U32, false, 0, 1 },
+	{ CHANNEL_A_HANDLER_TIMEOUT, CHANNEL_DONE, ATTR_U32, false, 0, ATTR_MAX_TIMEOUT },
 	{ CHANNEL_A_VERIFY_STATUS, CHANNEL_DONE, ATTR_U32, false, 0, UINT32_MAX },
 	{ CHANNEL_A_ALERT_SENT, CHANNEL_DONE, ATTR_U32, false, 0, UINT8_MAX },
 	{ CHANNEL_A_ALERT_RECEIVED, CHANNEL_DONE, ATTR_U32, false, 0, UINT8_MAX },

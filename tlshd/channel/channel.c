@@ -5,10 +5,12 @@
  */
 #include <endian.h>
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <glib.h>
@@ -26,6 +28,7 @@ struct queued {
 	STAILQ_ENTRY(queued) entry;
 	uint64_t session;
 	bool bulk;
+	int fd;		  /* to be sent with it, or -1 */
 	size_t length;	  /* bytes of packet */
 	uint8_t packet[]; /* header and payload */
 };
@@ -47,7 +50,9 @@ struct channel {
 	struct event *write_event;
 	struct event *dead_event;
 	bool write_pending;
-	bool deaf; /* the other side takes nothing more; it may still have sent something */
+	bool deaf;  /* the other side takes nothing more; it may still have sent something */
+	bool ended; /* it has said its last; it may still listen */
+	bool shut;  /* our side says no more than what waits */
 	bool dead;
 	bool reset; /* ECONNRESET was seen */
 	int error;  /* for ops->closed() */
@@ -62,6 +67,8 @@ struct channel {
 static void queued_free(struct queued *queued)
 {
 	explicit_bzero(queued->packet, queued->length);
+	if (queued->fd >= 0)
+		close(queued->fd);
 	free(queued);
 }
 
@@ -94,6 +101,15 @@ static void channel_die(struct channel *channel, int error)
 	event_del(channel->read_event);
 	event_del(channel->write_event);
 	channel_clear(channel);
+	if (!channel->ended)
+		event_active(channel->dead_event, EV_TIMEOUT, 1);
+}
+
+/* End of file: the owner may want to flush what waits. */
+static void channel_end(struct channel *channel)
+{
+	channel->ended = true;
+	event_del(channel->read_event);
 	event_active(channel->dead_event, EV_TIMEOUT, 1);
 }
 
@@ -123,8 +139,25 @@ static void channel_sent(struct channel *channel, struct queue *queue, struct qu
 	queued_free(queued);
 }
 
+static ssize_t channel_transmit(struct channel *channel, struct queued *queued)
+{
+	union {
+		struct cmsghdr header;
+		char space[CMSG_SPACE(sizeof(int))];
+	} control = { .header = { CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS } };
+	struct iovec iov = { queued->packet, queued->length };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+
+	if (queued->fd >= 0) {
+		memcpy(CMSG_DATA(&control.header), &queued->fd, sizeof(queued->fd));
+		msg.msg_control = &control;
+		msg.msg_controllen = sizeof(control);
+	}
+	return sendmsg(channel->fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
 /* Sends what the socket takes; a write event only while something is left. */
-static void channel_flush(struct channel *channel)
+static void channel_push(struct channel *channel)
 {
 	struct queue *queue;
 	struct queued *queued;
@@ -135,9 +168,11 @@ static void channel_flush(struct channel *channel)
 		queued = STAILQ_FIRST(queue);
 		if (!queued) {
 			channel_want_write(channel, false);
+			if (channel->shut)
+				shutdown(channel->fd, SHUT_WR);
 			return;
 		}
-		n = send(channel->fd, queued->packet, queued->length, MSG_DONTWAIT | MSG_NOSIGNAL);
+		n = channel_transmit(channel, queued);
 		if (n == (ssize_t)queued->length) {
 			channel_sent(channel, queue, queued);
 		} else if (n >= 0) {
@@ -156,17 +191,37 @@ static void channel_flush(struct channel *channel)
 	}
 }
 
-/* One packet.  1: handled, 0: none there, else the channel has died. */
+static int received_fd(struct msghdr *msg)
+{
+	struct cmsghdr *header = CMSG_FIRSTHDR(msg);
+	int fd = -1;
+
+	if (header && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS &&
+	    header->cmsg_len == CMSG_LEN(sizeof(fd)))
+		memcpy(&fd, CMSG_DATA(header), sizeof(fd));
+	return fd;
+}
+
+/* One packet.  1: handled, 0: none there, else there will be no other one. */
 static int channel_receive(struct channel *channel)
 {
-	struct channel_message message;
+	union {
+		struct cmsghdr header;
+		char space[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct channel_message message = { .fd = -1 };
 	struct iovec iov = { channel->buffer, sizeof(channel->buffer) };
 	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
 	ssize_t n;
-	int ret;
+	int fd, ret;
 
-	/* No control buffer: descriptors that the other side attaches are dropped. */
-	n = recvmsg(channel->fd, &msg, MSG_DONTWAIT);
+	/* Without a control buffer the descriptors that the other side attaches are dropped; in
+	 * this one there is room for one only. */
+	if (channel->ops->descriptors) {
+		msg.msg_control = &control;
+		msg.msg_controllen = CMSG_LEN(sizeof(int));
+	}
+	n = recvmsg(channel->fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	if (n < 0) {
 		if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)
 			return 0;
@@ -177,16 +232,25 @@ static int channel_receive(struct channel *channel)
 		channel_die(channel, -errno);
 		return -1;
 	}
+	fd = received_fd(&msg);
 	if (n == 0) {
-		channel_die(channel, channel->reset ? -ECONNRESET : 0);
+		if (fd >= 0)
+			close(fd);
+		if (channel->reset)
+			channel_die(channel, -ECONNRESET);
+		else
+			channel_end(channel);
 		return -1;
 	}
 	if (msg.msg_flags & MSG_TRUNC)
 		ret = -EPROTO;
 	else
 		ret = channel_parse(channel->buffer, n, &message);
+	message.fd = fd;
 	if (ret == 0)
 		ret = channel->ops->message(channel->arg, &message);
+	if (message.fd >= 0)
+		close(message.fd);
 	explicit_bzero(channel->buffer, n);
 	if (channel->dead)
 		return -1;
@@ -209,7 +273,7 @@ static void channel_on_read(evutil_socket_t fd, short what, void *arg)
 
 static void channel_on_write(evutil_socket_t fd, short what, void *arg)
 {
-	channel_flush(arg);
+	channel_push(arg);
 }
 
 static void channel_on_dead(evutil_socket_t fd, short what, void *arg)
@@ -283,15 +347,17 @@ static struct waiting *channel_waiting(struct channel *channel, uint64_t session
 	return waiting;
 }
 
-int channel_send2(struct channel *channel, uint16_t type, uint64_t session, bool bulk,
-		  const void *head, size_t head_len, const void *body, size_t body_len)
+/* @fd becomes the queue's only when this succeeds. */
+static int channel_queue(struct channel *channel, uint16_t type, uint64_t session, bool bulk,
+			 const void *head, size_t head_len, const void *body, size_t body_len,
+			 int fd)
 {
 	struct channel_header header;
 	struct waiting *waiting;
 	struct queued *queued;
 	size_t length;
 
-	if (channel->dead || channel->deaf)
+	if (channel->dead || channel->deaf || channel->shut)
 		return -EPIPE;
 	if (head_len > CHANNEL_MAX_PAYLOAD || body_len > CHANNEL_MAX_PAYLOAD - head_len)
 		return -EMSGSIZE;
@@ -326,6 +392,7 @@ int channel_send2(struct channel *channel, uint16_t type, uint64_t session, bool
 	header.session = htole64(session);
 	queued->session = session;
 	queued->bulk = bulk;
+	queued->fd = fd;
 	queued->length = sizeof(header) + length;
 	memcpy(queued->packet, &header, sizeof(header));
 	if (head_len)
@@ -333,10 +400,22 @@ int channel_send2(struct channel *channel, uint16_t type, uint64_t session, bool
 	if (body_len)
 		memcpy(queued->packet + sizeof(header) + head_len, body, body_len);
 	channel->queued_bytes += queued->length;
+	return 0;
+}
 
+static int channel_queued(struct channel *channel)
+{
 	if (!channel->write_pending)
-		channel_flush(channel);
+		channel_push(channel);
 	return channel->dead || channel->deaf ? -EPIPE : 0;
+}
+
+int channel_send2(struct channel *channel, uint16_t type, uint64_t session, bool bulk,
+		  const void *head, size_t head_len, const void *body, size_t body_len)
+{
+	int ret = channel_queue(channel, type, session, bulk, head, head_len, body, body_len, -1);
+
+	return ret < 0 ? ret : channel_queued(channel);
 }
 
 int channel_send(struct channel *channel, uint16_t type, uint64_t session, bool bulk,
@@ -345,18 +424,73 @@ int channel_send(struct channel *channel, uint16_t type, uint64_t session, bool 
 	return channel_send2(channel, type, session, bulk, payload, length, NULL, 0);
 }
 
+int channel_send_fd(struct channel *channel, uint16_t type, uint64_t session, const void *payload,
+		    size_t length, int fd)
+{
+	int ret = channel_queue(channel, type, session, false, payload, length, NULL, 0, fd);
+
+	if (ret < 0) {
+		close(fd);
+		return ret;
+	}
+	return channel_queued(channel);
+}
+
+int channel_take_fd(const struct channel_message *msg)
+{
+	struct channel_message *message = (struct channel_message *)(uintptr_t)msg;
+	int fd = message->fd;
+
+	message->fd = -1;
+	return fd;
+}
+
+void channel_shut(struct channel *channel)
+{
+	if (channel->shut || channel->dead)
+		return;
+	channel->shut = true;
+	if (!channel->write_pending)
+		channel_push(channel);
+}
+
+static int64_t channel_clock(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+int channel_flush(struct channel *channel, int ms)
+{
+	int64_t now = channel_clock(), end = now + ms;
+	struct pollfd poller = { channel->fd, POLLOUT, 0 };
+
+	channel_push(channel);
+	for (; channel->queued_bytes && !channel->dead && !channel->deaf; now = channel_clock()) {
+		if (now >= end)
+			return -ETIMEDOUT;
+		if (poll(&poller, 1, (int)(end - now)) > 0)
+			channel_push(channel);
+	}
+	return channel->dead || channel->deaf ? -EPIPE : 0;
+}
+
 /* Bit per message type: what may travel in each state */
 #define BIT(type) (1u << (type))
 
 static const uint32_t permitted[2][CHANNEL_STATE_MAX] = {
 	[CHANNEL_TO_SESSION] = {
-		[CHANNEL_STATE_NONE] = BIT(CHANNEL_HELLO) | BIT(CHANNEL_OPEN),
+		[CHANNEL_STATE_NONE] = BIT(CHANNEL_HELLO) | BIT(CHANNEL_OPEN) |
+			BIT(CHANNEL_RESTORE) | BIT(CHANNEL_TICKETS),
 		[CHANNEL_STATE_HANDSHAKE] = BIT(CHANNEL_BYTES) | BIT(CHANNEL_CLOSE),
 		[CHANNEL_STATE_ESTABLISHED] = BIT(CHANNEL_RECORD) | BIT(CHANNEL_REKEY) |
-			BIT(CHANNEL_EXPORT) | BIT(CHANNEL_CLOSE),
+			BIT(CHANNEL_EXPORT) | BIT(CHANNEL_RETURN) | BIT(CHANNEL_CLOSE),
 	},
 	[CHANNEL_TO_AGENT] = {
-		[CHANNEL_STATE_NONE] = BIT(CHANNEL_HELLO),
+		[CHANNEL_STATE_NONE] = BIT(CHANNEL_HELLO) | BIT(CHANNEL_RESTORED) |
+			BIT(CHANNEL_RETIRE) | BIT(CHANNEL_COUNTS),
 		[CHANNEL_STATE_HANDSHAKE] = BIT(CHANNEL_READ) | BIT(CHANNEL_BYTES) |
 			BIT(CHANNEL_KEYS) | BIT(CHANNEL_DONE) | BIT(CHANNEL_FAIL),
 		[CHANNEL_STATE_ESTABLISHED] = BIT(CHANNEL_KEYS) | BIT(CHANNEL_RECORD) |

@@ -22,24 +22,30 @@ struct channel;
  * @session: session id, or request id on the key holder's channel
  * @payload: @length bytes; valid until the handler returns, wiped afterwards
  * @length: bytes, at most CHANNEL_MAX_PAYLOAD
+ * @fd: that came with it, or -1; closed when the handler returns, unless it was taken with
+ *	channel_take_fd()
  */
 struct channel_message {
 	uint16_t type;
 	uint64_t session;
 	const uint8_t *payload;
 	size_t length;
+	int fd;
 };
 
 /**
  * struct channel_ops - what the owner of a channel does
  * @message: one message came; a negative return ends the channel (protocol error).
  *	Must not free the channel.
- * @closed: the channel is dead: @error is 0 for end of file, else a negative errno
- *	(-EPROTO: malformed header).  Called once, from the event loop; may free it.
+ * @closed: nothing comes any more: @error is 0 for end of file, else a negative errno
+ *	(-EPROTO: malformed header).  Called once, from the event loop; may free it.  After end
+ *	of file the other side may still read; after an error the channel is dead.
+ * @descriptors: a message may bring one; if false, those attached are dropped by the kernel
  */
 struct channel_ops {
 	int (*message)(void *arg, const struct channel_message *msg);
 	void (*closed)(void *arg, int error);
+	bool descriptors;
 };
 
 /*
@@ -59,6 +65,20 @@ int channel_send2(struct channel *channel, uint16_t type, uint64_t session, bool
 	__attribute__((warn_unused_result));
 int channel_send(struct channel *channel, uint16_t type, uint64_t session, bool bulk,
 		 const void *payload, size_t length) __attribute__((warn_unused_result));
+
+/* The same with a descriptor, which is taken over in any case and closed once it was sent. */
+int channel_send_fd(struct channel *channel, uint16_t type, uint64_t session, const void *payload,
+		    size_t length, int fd) __attribute__((warn_unused_result));
+
+/* The message's descriptor, the caller's from now on, or -1. */
+int channel_take_fd(const struct channel_message *msg);
+
+/* No more is sent from now on: what waits goes out, then the other side sees the end of file.
+ * What it still has to say goes on coming until it ends, too. */
+void channel_shut(struct channel *channel);
+
+/* Waits until all that was queued is sent.  0, -ETIMEDOUT after @ms, or -EPIPE. */
+int channel_flush(struct channel *channel, int ms) __attribute__((warn_unused_result));
 
 /* Whether @type may travel in @direction while the session is in @state: the one table. */
 bool channel_permitted(enum channel_direction direction, enum channel_state state, uint16_t type);

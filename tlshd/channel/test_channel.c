@@ -4,6 +4,7 @@
  */
 #include <endian.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -15,6 +16,7 @@
 #include "channel.h"
 
 #define DEADLINE_SECONDS 10
+#define TAKEN		 77 /* id of messages whose descriptor is taken */
 
 struct seen {
 	uint16_t type;
@@ -32,6 +34,7 @@ struct end {
 	int answer;    /* of the message handler */
 	bool closed;
 	int error;
+	int fd; /* of the last message */
 };
 
 struct fixture {
@@ -366,6 +369,126 @@ static void attached_descriptors_are_not_taken(void **state)
 	close(next);
 }
 
+static int on_message_take(void *arg, const struct channel_message *message)
+{
+	struct end *end = arg;
+
+	end->fd = message->session == TAKEN ? channel_take_fd(message) : -1;
+	return on_message(arg, message);
+}
+
+static const struct channel_ops taking_ops = { on_message_take, on_closed, true };
+
+static int descriptors_open(void)
+{
+	int count = 0;
+
+	for (int fd = 0; fd < 256; fd++)
+		count += fcntl(fd, F_GETFD) >= 0;
+	return count;
+}
+
+static void a_descriptor_is_taken_or_closed(void **state)
+{
+	int fds[2], pipes[2], before;
+	struct fixture *f;
+	char byte;
+
+	setup_raw((void **)&f);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, fds), 0);
+	f->right.base = f->base;
+	assert_int_equal(channel_new(f->base, fds[0], &taking_ops, &f->right, &f->right.channel),
+			 0);
+	channel_free(f->left.channel);
+	f->left = (struct end){ 0 };
+	end_open(f, &f->left, fds[1]);
+	before = descriptors_open();
+	assert_int_equal(pipe(pipes), 0);
+	assert_int_equal(channel_send_fd(f->left.channel, CHANNEL_HELLO, TAKEN, "abcd", 4,
+					 dup(pipes[0])),
+			 0);
+	run_until(f, &f->right, 1);
+	assert_int_equal(f->right.seen[0].length, 4);
+	assert_true(f->right.fd >= 0);
+	assert_int_equal(fcntl(f->right.fd, F_GETFD), FD_CLOEXEC);
+	assert_int_equal(write(pipes[1], "x", 1), 1);
+	assert_int_equal(read(f->right.fd, &byte, 1), 1);
+	close(f->right.fd);
+	/* not taken: closed; nothing attached: none there */
+	assert_int_equal(
+		channel_send_fd(f->left.channel, CHANNEL_HELLO, TAKEN + 1, NULL, 0, pipes[0]), 0);
+	assert_int_equal(channel_send(f->left.channel, CHANNEL_HELLO, TAKEN, false, NULL, 0), 0);
+	run_until(f, &f->right, 3);
+	assert_int_equal(f->right.fd, -1);
+	/* refused: closed, too */
+	channel_shut(f->left.channel);
+	assert_int_equal(channel_send_fd(f->left.channel, CHANNEL_HELLO, TAKEN, NULL, 0, pipes[1]),
+			 -EPIPE);
+	assert_int_equal(descriptors_open(), before);
+	teardown((void **)&f);
+}
+
+/* Reads one packet of the raw side; its length. */
+static ssize_t raw_receive(struct fixture *f)
+{
+	static uint8_t buffer[sizeof(struct channel_header) + CHANNEL_MAX_PAYLOAD];
+
+	return recv(f->raw, buffer, sizeof(buffer), MSG_DONTWAIT);
+}
+
+static void a_channel_that_was_shut_says_what_waits_and_still_listens(void **state)
+{
+	struct fixture *f = *state;
+	uint8_t buffer[64];
+	size_t length = packet(buffer, 4, CHANNEL_FAIL, 0), sent, got = 0;
+	uint64_t blocked;
+	ssize_t n;
+
+	sent = fill(f, &blocked);
+	channel_shut(f->left.channel);
+	assert_int_equal(channel_send(f->left.channel, CHANNEL_CLOSE, 1, false, NULL, 0), -EPIPE);
+	while ((n = raw_receive(f)) != 0) {
+		got += n > 0;
+		if (n < 0)
+			event_base_loop(f->base, EVLOOP_NONBLOCK);
+	}
+	assert_int_equal(got, sent);
+	/* our end of file is not theirs */
+	assert_int_equal(send(f->raw, buffer, length, 0), length);
+	run_until(f, &f->left, 1);
+	assert_false(f->left.closed);
+	close(f->raw);
+	f->raw = -1;
+	run(f);
+	assert_int_equal(f->left.error, 0);
+}
+
+static void answers_go_out_after_the_other_side_was_shut(void **state)
+{
+	struct fixture *f = *state;
+	size_t sent, got = 0;
+	uint64_t blocked;
+
+	sent = fill(f, &blocked);
+	assert_int_equal(shutdown(f->raw, SHUT_WR), 0);
+	run(f);
+	assert_true(f->left.closed);
+	assert_int_equal(f->left.error, 0);
+	assert_int_equal(channel_flush(f->left.channel, 10), -ETIMEDOUT);
+	assert_int_equal(channel_send(f->left.channel, CHANNEL_DONE, 1, false, NULL, 0), 0);
+	while (raw_receive(f) > 0)
+		got++;
+	assert_int_equal(channel_flush(f->left.channel, DEADLINE_SECONDS * 1000), 0);
+	while (raw_receive(f) > 0)
+		got++;
+	assert_int_equal(got, sent + 1);
+	assert_int_equal(channel_send(f->left.channel, CHANNEL_DONE, 1, false, NULL, 0), 0);
+	close(f->raw);
+	f->raw = -1;
+	assert_int_equal(channel_send(f->left.channel, CHANNEL_DONE, 1, false, NULL, 0), -EPIPE);
+	assert_int_equal(channel_flush(f->left.channel, DEADLINE_SECONDS * 1000), -EPIPE);
+}
+
 /* The other side never reads: bulk is bounded, and so is everything. */
 static void a_side_that_does_not_read_costs_a_bounded_amount(void **state)
 {
@@ -391,12 +514,17 @@ static void the_table_of_permitted_messages_is_the_protocol(void **state)
 		enum channel_state at;
 		uint16_t types[8];
 	} rows[] = {
-		{ CHANNEL_TO_SESSION, CHANNEL_STATE_NONE, { CHANNEL_HELLO, CHANNEL_OPEN } },
+		{ CHANNEL_TO_SESSION,
+		  CHANNEL_STATE_NONE,
+		  { CHANNEL_HELLO, CHANNEL_OPEN, CHANNEL_RESTORE, CHANNEL_TICKETS } },
 		{ CHANNEL_TO_SESSION, CHANNEL_STATE_HANDSHAKE, { CHANNEL_BYTES, CHANNEL_CLOSE } },
 		{ CHANNEL_TO_SESSION,
 		  CHANNEL_STATE_ESTABLISHED,
-		  { CHANNEL_RECORD, CHANNEL_REKEY, CHANNEL_EXPORT, CHANNEL_CLOSE } },
-		{ CHANNEL_TO_AGENT, CHANNEL_STATE_NONE, { CHANNEL_HELLO } },
+		  { CHANNEL_RECORD, CHANNEL_REKEY, CHANNEL_EXPORT, CHANNEL_RETURN,
+		    CHANNEL_CLOSE } },
+		{ CHANNEL_TO_AGENT,
+		  CHANNEL_STATE_NONE,
+		  { CHANNEL_HELLO, CHANNEL_RESTORED, CHANNEL_RETIRE, CHANNEL_COUNTS } },
 		{ CHANNEL_TO_AGENT,
 		  CHANNEL_STATE_HANDSHAKE,
 		  { CHANNEL_READ, CHANNEL_BYTES, CHANNEL_KEYS, CHANNEL_DONE, CHANNEL_FAIL } },
@@ -444,6 +572,12 @@ int main(void)
 						teardown),
 		cmocka_unit_test_setup_teardown(attached_descriptors_are_not_taken, setup_raw,
 						teardown),
+		cmocka_unit_test(a_descriptor_is_taken_or_closed),
+		cmocka_unit_test_setup_teardown(
+			a_channel_that_was_shut_says_what_waits_and_still_listens, setup_raw,
+			teardown),
+		cmocka_unit_test_setup_teardown(answers_go_out_after_the_other_side_was_shut,
+						setup_raw, teardown),
 		cmocka_unit_test_setup_teardown(a_side_that_does_not_read_costs_a_bounded_amount,
 						setup_raw, teardown),
 		cmocka_unit_test(the_table_of_permitted_messages_is_the_protocol),
