@@ -18,6 +18,8 @@ enum exit_status {
 int connect_command(int argc, char **argv);
 int listen_command(int argc, char **argv);
 int status_command(int argc, char **argv);
+int tickets_command(int argc, char **argv);
+int reload_command(int argc, char **argv);
 int key_command(int argc, char **argv);
 
 #endif /* TLS_HANDOFF_COMMANDS_H */

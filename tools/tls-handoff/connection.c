@@ -35,11 +35,46 @@ int connection_check(void)
 	return EXIT_IO;
 }
 
+/* The channel binding of @fd in hexadecimal; -errno after a message. */
+static int read_binding(int fd, const char *peer, char hex[2 * HANDOFF_BINDING + 1])
+{
+	unsigned char binding[HANDOFF_BINDING];
+	int r;
+
+	r = handoff_channel_binding(fd, binding);
+	if (r < 0) {
+		fprintf(stderr, "tls-handoff: %s: no channel binding: %s\n", peer, strerror(-r));
+		return r;
+	}
+	for (size_t i = 0; i < sizeof(binding); i++)
+		sprintf(hex + 2 * i, "%02x", binding[i]);
+	return 0;
+}
+
+/* Prints what was asked for, of a handshake that succeeded or not. */
+static int print_negotiated(int fd, const struct options *options, const char *peer, bool ready)
+{
+	char hex[2 * HANDOFF_BINDING + 1];
+	const char *binding = NULL;
+	int r = 0;
+
+	if (ready && options->channel_binding) {
+		r = read_binding(fd, peer, hex);
+		if (r == 0)
+			binding = hex;
+	}
+	if (options->info)
+		info_print(stderr, fd, options->json, binding);
+	else if (binding)
+		fprintf(stderr, "tls-exporter %s\n", binding);
+	return r;
+}
+
 int connection_secure(int fd, __u32 role, const struct options *options, const char *peer)
 {
 	char words[TLS_HANDOFF_MAX_ERROR + 1];
 	const char *option;
-	int r;
+	int r, printed;
 
 	r = handoff_take(fd);
 	if (r == -ENOENT)
@@ -59,14 +94,13 @@ int connection_secure(int fd, __u32 role, const struct options *options, const c
 	r = handoff_start(fd, role);
 	if (r == -ESRCH)
 		return unavailable(r);
-	if (options->info)
-		info_print(stderr, fd, options->json);
+	printed = print_negotiated(fd, options, peer, r == 0);
 	if (r < 0) {
 		handoff_error(fd, r, words, sizeof(words));
 		fprintf(stderr, "tls-handoff: handshake with %s failed: %s\n", peer, words);
 		return EXIT_HANDSHAKE;
 	}
-	return EXIT_DONE;
+	return printed < 0 ? EXIT_IO : EXIT_DONE;
 }
 
 /* The alert that ended the connection, if the peer sent one. */

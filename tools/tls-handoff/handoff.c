@@ -117,6 +117,30 @@ ssize_t handoff_string(int fd, int option, char *buffer, size_t size)
 	return length;
 }
 
+int handoff_channel_binding(int fd, unsigned char ret_binding[HANDOFF_BINDING])
+{
+	static const char label[] = "EXPORTER-Channel-Binding";
+	union {
+		struct tls_handoff_exporter exporter;
+		unsigned char bytes[sizeof(struct tls_handoff_exporter) + sizeof(label)];
+	} value = {
+		.exporter = {
+			.label_len = sizeof(label) - 1,
+			.out_len = HANDOFF_BINDING,
+			.flags = 1, /* a context, which is empty */
+		},
+	};
+	socklen_t size = sizeof(value);
+
+	memcpy(value.exporter.data, label, sizeof(label) - 1);
+	if (getsockopt(fd, SOL_TLS_HANDOFF, TLS_HANDOFF_EXPORTER, &value, &size) < 0)
+		return -errno;
+	if (size != HANDOFF_BINDING)
+		return -EPROTO;
+	memcpy(ret_binding, &value, HANDOFF_BINDING);
+	return 0;
+}
+
 void handoff_error(int fd, int error, char *buffer, size_t size)
 {
 	if (handoff_string(fd, TLS_HANDOFF_ERROR, buffer, size) <= 0)

@@ -47,6 +47,12 @@ int handoff_info(int fd, struct tls_handoff_info *ret_info);
 /* The value of a string option, NUL-terminated.  Its length, or -ENODATA, -ENOTCONN... */
 ssize_t handoff_string(int fd, int option, char *buffer, size_t size);
 
+#define HANDOFF_BINDING 32 /* bytes of a channel binding */
+
+/* The channel binding "tls-exporter" (RFC 9266): the same at both ends of this connection
+ * and nowhere else.  -EOPNOTSUPP for TLS 1.2 without extended master secret. */
+int handoff_channel_binding(int fd, unsigned char ret_binding[HANDOFF_BINDING]);
+
 /* Why the handshake or the connection failed: the kernel's sentence, else @error's. */
 void handoff_error(int fd, int error, char *buffer, size_t size);
 

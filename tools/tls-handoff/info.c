@@ -47,7 +47,7 @@ static void print_line(FILE *stream, const char *what, const char *text)
 }
 
 static void print_people(FILE *stream, const struct tls_handoff_info *info,
-			 const struct strings *strings)
+			 const struct strings *strings, const char *binding)
 {
 	fprintf(stream, "session    %" PRIu64 ", %s, %s\n", (uint64_t)info->session_id,
 		role_name(info->role), state_name(info->state));
@@ -73,6 +73,8 @@ static void print_people(FILE *stream, const struct tls_handoff_info *info,
 		fprintf(stream, "alert      %s (%d) received\n", alert_words(info->alert_received),
 			info->alert_received);
 	print_line(stream, "error", strings->error);
+	if (binding)
+		print_line(stream, "tls-exporter", binding);
 }
 
 struct json_object *info_verify_json(__u32 verify_status)
@@ -93,7 +95,7 @@ static struct json_object *alert_json(__s16 alert)
 }
 
 static void print_json(FILE *stream, const struct tls_handoff_info *info,
-		       const struct strings *strings)
+		       const struct strings *strings, const char *binding)
 {
 	struct json_object *o = json_object_new_object();
 
@@ -115,13 +117,15 @@ static void print_json(FILE *stream, const struct tls_handoff_info *info,
 	json_object_object_add(o, "alert_sent", alert_json(info->alert_sent));
 	json_object_object_add(o, "alert_received", alert_json(info->alert_received));
 	json_object_object_add(o, "handshake_usec", json_object_new_uint64(info->handshake_usec));
+	if (binding)
+		json_object_object_add(o, "tls_exporter", json_object_new_string(binding));
 	fprintf(stream, "%s\n",
 		json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN |
 							  JSON_C_TO_STRING_NOSLASHESCAPE));
 	json_object_put(o);
 }
 
-int info_print(FILE *stream, int fd, bool json)
+int info_print(FILE *stream, int fd, bool json, const char *binding)
 {
 	struct tls_handoff_info info;
 	struct strings strings;
@@ -131,7 +135,7 @@ int info_print(FILE *stream, int fd, bool json)
 	if (r < 0)
 		return r;
 	read_strings(fd, info.version != 0, &strings);
-	(json ? print_json : print_people)(stream, &info, &strings);
+	(json ? print_json : print_people)(stream, &info, &strings, binding);
 	fflush(stream);
 	return 0;
 }

@@ -20,6 +20,8 @@ static const struct command {
 	{ "listen", listen_command, "be a TLS server: standard input and output, or a COMMAND" },
 	{ "status", status_command, "what this machine's sessions are doing" },
 	{ "sessions", status_command, NULL },
+	{ "tickets", tickets_command, "count, flush or rotate what connections are resumed by" },
+	{ "reload", reload_command, "make tlshd read its configuration again" },
 	{ "key", key_command, "make and show keys in the TPM, request certificates for them" },
 };
 

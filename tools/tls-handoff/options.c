@@ -32,6 +32,7 @@ enum option_key {
 	KEY_TIMEOUT,
 	KEY_INFO,
 	KEY_JSON,
+	KEY_CHANNEL_BINDING,
 	KEY_RECV_ONLY,
 	KEY_SEND_ONLY,
 	KEY_BIND,
@@ -60,6 +61,8 @@ static const struct option_entry {
 	{ "timeout", KEY_TIMEOUT, BOTH, "SECONDS", "for connecting and for the handshake (10)" },
 	{ "info", KEY_INFO, BOTH, NULL, "print what was negotiated to standard error" },
 	{ "json", KEY_JSON, BOTH, NULL, "the same as one JSON object" },
+	{ "channel-binding", KEY_CHANNEL_BINDING, BOTH, NULL,
+	  "print what ties other proofs to this connection" },
 	{ "recv-only", KEY_RECV_ONLY, BOTH, NULL, "leave standard input alone" },
 	{ "send-only", KEY_SEND_ONLY, BOTH, NULL, "send all of standard input, drop what comes" },
 	{ "keep-open", 'k', OPTIONS_LISTEN, NULL, "serve one connection after the other" },
@@ -243,6 +246,9 @@ static const char *take_option(int key, const char *value, struct options *optio
 	case KEY_JSON:
 		options->info = true;
 		options->json = true;
+		return NULL;
+	case KEY_CHANNEL_BINDING:
+		options->channel_binding = true;
 		return NULL;
 	case KEY_RECV_ONLY:
 		options->recv_only = true;

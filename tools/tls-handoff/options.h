@@ -19,6 +19,7 @@ struct options {
 	int family; /* AF_UNSPEC, AF_INET, AF_INET6 */
 	bool info;  /* print what was negotiated */
 	bool json;
+	bool channel_binding; /* print it */
 	bool recv_only, send_only;
 	const char *bind; /* listen: the address, NULL for all */
 	bool keep_open;	  /* listen: more than one connection */

@@ -6,20 +6,26 @@
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <json-c/json.h>
 
 #include "commands.h"
+#include "control.h"
 #include "info.h"
 #include "names.h"
 #include "sessions.h"
+
+#define COUNTERS_TIMEOUT 1000 /* milliseconds: the sessions are what was asked for */
 
 static void help(void)
 {
 	puts("usage: tls-handoff status [--json]\n"
 	     "\n"
-	     "Show the sessions of this network namespace. Needs CAP_NET_ADMIN.\n"
+	     "Show the sessions of this network namespace. Needs CAP_NET_ADMIN. Root is told the\n"
+	     "sums of tls-handoff tickets, too.\n"
 	     "\n"
 	     "      --json                    an array with an object for each session\n"
 	     "  -h, --help                    this text\n"
@@ -125,6 +131,36 @@ static void add_object(const struct session *session, void *data)
 	json_object_array_add(data, o);
 }
 
+/* Sums of the counters, whose names begin with what was done. */
+struct sums {
+	unsigned long long issued, resumed, refused;
+};
+
+static void add_counter(const char *name, const char *value, void *data)
+{
+	unsigned long long number = strtoull(value, NULL, 10);
+	struct sums *sums = data;
+
+	if (!strcmp(name, "TicketsIssued"))
+		sums->issued += number;
+	else if (!strncmp(name, "Resumed", 7))
+		sums->resumed += number;
+	else if (!strncmp(name, "Refused", 7))
+		sums->refused += number;
+}
+
+/* Without a tlshd that answers there is nothing to say. */
+static void print_tickets(void)
+{
+	struct control_answer answer;
+	struct sums sums = {};
+
+	if (geteuid() == 0 && control_request("tickets show", COUNTERS_TIMEOUT, &answer) == 0 &&
+	    control_lines(&answer, add_counter, &sums) == 0)
+		printf("tickets issued %llu, resumed %llu, refused %llu\n", sums.issued,
+		       sums.resumed, sums.refused);
+}
+
 static int report(int error)
 {
 	if (error == -ENOENT) {
@@ -172,6 +208,8 @@ int status_command(int argc, char **argv)
 								   JSON_C_TO_STRING_NOSLASHESCAPE));
 	else if (!r && !count)
 		puts("no sessions");
+	if (!r && !array)
+		print_tickets();
 	json_object_put(array);
 	if (!r && fflush(stdout))
 		r = -errno;

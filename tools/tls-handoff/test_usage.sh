@@ -34,6 +34,14 @@ check usage.unknown_command 2 'no command "nonsense"' nonsense
 check usage.connect.help 0 '^usage: tls-handoff connect' connect --help
 check usage.listen.help 0 '^usage: tls-handoff listen' listen --help
 check usage.status.help 0 '^usage: tls-handoff status' status --help
+check usage.tickets.help 0 '^usage: tls-handoff tickets' tickets --help
+check usage.reload.help 0 '^usage: tls-handoff reload' reload -h
+check usage.tickets.version 0 '^tls-handoff [0-9]' tickets --version
+check usage.tickets.unknown_action 2 '"burn" is none of' tickets burn
+check usage.tickets.two_actions 2 'too many words' tickets flush rotate
+check usage.tickets.unknown_option 2 'nonsense' tickets --nonsense
+check usage.reload.operand 2 'too many words' reload now
+check usage.reload.no_json 2 'json' reload --json
 check usage.connect.no_host 2 '^usage:' connect
 check usage.connect.no_port 2 '^usage:' connect localhost
 check usage.connect.too_many 2 '^usage:' connect localhost 1 2
@@ -67,6 +75,14 @@ check usage.timeout_zero 2 'number of seconds' connect --timeout 0 localhost 1
 check usage.timeout_word 2 'number of seconds' connect --timeout soon localhost 1
 check usage.timeout_trailing 2 'number of seconds' connect --timeout 1s localhost 1
 check usage.only_one_direction 2 'not together' connect --recv-only --send-only localhost 1
+TLSHD_RUNTIME_DIR=/nonexistent
+export TLSHD_RUNTIME_DIR
+check no_tlshd.tickets 4 'no tlshd' tickets
+check no_tlshd.tickets_json 4 'no tlshd' tickets show --json
+check no_tlshd.reload 4 'no tlshd' reload
+TLSHD_RUNTIME_DIR=/$long
+check no_tlshd.folder_too_long 1 'File name too long' tickets
+unset TLSHD_RUNTIME_DIR
 if grep -qw tls_handoff /proc/sys/net/ipv4/tcp_available_ulp 2>/dev/null; then
 	for name in connect listen status; do
 		number=$((number + 1))
