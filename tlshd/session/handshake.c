@@ -415,6 +415,9 @@ static int send_done(struct handshake *handshake)
 		attr_put_u32(&done, CHANNEL_A_VERIFY_STATUS, handshake->failure.verify);
 	if (profile->rekey_records)
 		attr_put_u64(&done, CHANNEL_A_LIMIT_RECORDS, profile->rekey_records);
+	if (profile->handler_timeout)
+		attr_put_u32(&done, CHANNEL_A_HANDLER_TIMEOUT,
+			     (uint32_t)profile->handler_timeout * 1000);
 	if (profile->truncation_eof)
 		attr_put_u32(&done, CHANNEL_A_TRUNCATION_EOF, 1);
 	r = attr_builder_error(&done);

@@ -17,6 +17,7 @@
 
 #define MAX_CERTIFICATE_FILE (256 * 1024) /* bytes */
 #define RECORD_BYTES	     16384	  /* plaintext of the largest record */
+#define UPDATE_RATE	     1000	  /* key updates a second */
 
 struct loader {
 	const struct config *config;
@@ -170,6 +171,9 @@ static void load_limits(struct loader *loader, struct profile *profile)
 
 	load_number(loader, "rekey_records", 1, UINT64_C(1) << 48, &profile->rekey_records);
 	load_number(loader, "rekey_seconds", 1, 365 * 86400, &profile->rekey_seconds);
+	profile->update_rate = UPDATE_RATE;
+	load_number(loader, "update_rate", 1, 1000000, &profile->update_rate);
+	load_number(loader, "handler_timeout", 1, 3600, &profile->handler_timeout);
 	/* The kernel counts records: as many as can hold that many bytes. */
 	if (load_number(loader, "rekey_bytes", RECORD_BYTES, UINT64_MAX >> 1, &bytes) &&
 	    (!profile->rekey_records || bytes / RECORD_BYTES < profile->rekey_records))

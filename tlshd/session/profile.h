@@ -44,8 +44,10 @@ struct profile {
 	bool unauth;
 	bool resume;
 	bool truncation_eof;
-	uint64_t rekey_records; /* 0: the kernel's default */
-	uint64_t rekey_seconds; /* 0: never for age */
+	uint64_t rekey_records;	  /* 0: the kernel's default */
+	uint64_t rekey_seconds;	  /* 0: never for age */
+	uint64_t update_rate;	  /* key updates of a peer, a second */
+	uint64_t handler_timeout; /* seconds that the kernel waits for us; 0: its default */
 	struct trust *trust;
 
 	struct profile_chain *chains;
