@@ -12,9 +12,6 @@
 /* How long START waits before it evicts again; a call may be between its check and its sleep */
 #define TLS_HANDOFF_EVICT_JIFFIES	max(HZ / 100, 1)
 
-/* Timeouts run here, so that unloading can wait for them */
-static struct workqueue_struct *tls_handoff_wq;
-
 /**
  * tls_handoff_set_state() - the only writer of ctx->state
  * @ctx: the context, locked
@@ -75,6 +72,7 @@ static void tls_handoff_fail_locked(struct tls_handoff_ctx *ctx, int error, cons
 		tls_handoff_stat_dec(ctx->net, TLS_HANDOFF_STAT_CURR_ESTABLISHED);
 	tls_handoff_stat_inc(ctx->net, TLS_HANDOFF_STAT_FAILED);
 	set_bit(TLS_HANDOFF_BIT_RX_FAILED, &ctx->flags);
+	tls_handoff_export_end(ctx, ENOTCONN);
 	if (now)
 		tls_handoff_shutdown_tcp(ctx);
 	tls_handoff_set_state(ctx, TLS_HANDOFF_STATE_FAILED);
@@ -168,10 +166,8 @@ void tls_handoff_handshake_end(struct tls_handoff_ctx *ctx)
 	ctx->handshake = NULL;
 	cgroup_put(handshake->cgroup);
 	/* If the timeout runs already, it frees */
-	if (cancel_delayed_work(&handshake->timeout)) {
+	if (tls_handoff_timer_stop(ctx, &handshake->timeout))
 		kfree(handshake);
-		tls_handoff_put(ctx);
-	}
 }
 
 /**
@@ -311,8 +307,7 @@ static int tls_handoff_begin(struct tls_handoff_ctx *ctx, u32 role)
 	tls_handoff_stat_inc(ctx->net, TLS_HANDOFF_STAT_CURR_PENDING);
 	timeout = ctx->params && ctx->params->timeout ? ctx->params->timeout :
 							TLS_HANDOFF_DEFAULT_TIMEOUT;
-	tls_handoff_get(ctx);
-	queue_delayed_work(tls_handoff_wq, &handshake->timeout, msecs_to_jiffies(timeout));
+	tls_handoff_timer_start(ctx, &handshake->timeout, msecs_to_jiffies(timeout));
 
 	/* From here on every new call waits */
 	tls_handoff_set_state(ctx, TLS_HANDOFF_STATE_HANDSHAKE);
@@ -386,23 +381,4 @@ int tls_handoff_start(struct tls_handoff_ctx *ctx, u32 role)
 		sock_error(ctx->inner.sk);
 	/* SO_SNDTIMEO ran out: as connect(2) says it */
 	return err == -EAGAIN ? -EINPROGRESS : err;
-}
-
-/**
- * tls_handoff_handshake_init() - before the first socket
- *
- * Return: 0 or -ENOMEM.
- */
-int __init tls_handoff_handshake_init(void)
-{
-	tls_handoff_wq = alloc_workqueue("tls_handoff", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
-	return tls_handoff_wq ? 0 : -ENOMEM;
-}
-
-/**
- * tls_handoff_handshake_exit() - waits for timeouts that run
- */
-void tls_handoff_handshake_exit(void)
-{
-	destroy_workqueue(tls_handoff_wq);
 }

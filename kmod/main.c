@@ -59,12 +59,15 @@ static int __init tls_handoff_init(void)
 	err = register_pernet_subsys(&tls_handoff_net_ops);
 	if (err)
 		return err;
-	err = tls_handoff_handshake_init();
+	err = tls_handoff_cache_init();
 	if (err)
 		goto err_net;
+	err = tls_handoff_timers_init();
+	if (err)
+		goto err_cache;
 	err = tls_handoff_session_init();
 	if (err)
-		goto err_handshake;
+		goto err_timers;
 	err = tls_handoff_upcall_init();
 	if (err)
 		goto err_session;
@@ -77,8 +80,10 @@ err_upcall:
 	tls_handoff_upcall_exit();
 err_session:
 	tls_handoff_session_exit();
-err_handshake:
-	tls_handoff_handshake_exit();
+err_timers:
+	tls_handoff_timers_exit();
+err_cache:
+	tls_handoff_cache_exit();
 err_net:
 	unregister_pernet_subsys(&tls_handoff_net_ops);
 	return err;
@@ -89,7 +94,8 @@ static void __exit tls_handoff_exit(void)
 	tls_handoff_socket_exit();
 	tls_handoff_upcall_exit();
 	tls_handoff_session_exit();
-	tls_handoff_handshake_exit();
+	tls_handoff_timers_exit();
+	tls_handoff_cache_exit();
 	unregister_pernet_subsys(&tls_handoff_net_ops);
 }
 

@@ -12,6 +12,11 @@
 #include <uapi/linux/tls_handoff_netlink.h>
 #include <linux/tls_handoff.h>
 
+/* Integer value ranges */
+static const struct netlink_range_validation tls_handoff_a_session_handler_timeout_range = {
+	.max	= 3600000ULL,
+};
+
 /* TLS_HANDOFF_CMD_DONE - do */
 static const struct nla_policy tls_handoff_done_nl_policy[TLS_HANDOFF_A_SESSION_HANDLER_TIMEOUT + 1] = {
 	[TLS_HANDOFF_A_SESSION_ID] = { .type = NLA_U64, },
@@ -30,7 +35,7 @@ static const struct nla_policy tls_handoff_done_nl_policy[TLS_HANDOFF_A_SESSION_
 	[TLS_HANDOFF_A_SESSION_ERROR] = { .type = NLA_NUL_STRING, .len = 256, },
 	[TLS_HANDOFF_A_SESSION_LIMIT_RECORDS] = { .type = NLA_U64, },
 	[TLS_HANDOFF_A_SESSION_TRUNCATION_EOF] = { .type = NLA_FLAG, },
-	[TLS_HANDOFF_A_SESSION_HANDLER_TIMEOUT] = { .type = NLA_U32, },
+	[TLS_HANDOFF_A_SESSION_HANDLER_TIMEOUT] = NLA_POLICY_FULL_RANGE(NLA_U32, &tls_handoff_a_session_handler_timeout_range),
 };
 
 /* TLS_HANDOFF_CMD_ATTACH - do */

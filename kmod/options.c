@@ -515,8 +515,10 @@ static int tls_handoff_get_own(struct tls_handoff_ctx *ctx, int optname, char __
 
 	switch (optname) {
 	case TLS_HANDOFF_PROFILE ... TLS_HANDOFF_RESUME:
-	case TLS_HANDOFF_INFO ... TLS_HANDOFF_EXPORTER:
+	case TLS_HANDOFF_INFO ... TLS_HANDOFF_ERROR:
 		break;
+	case TLS_HANDOFF_EXPORTER:
+		return tls_handoff_get_exporter(ctx, optval, optlen);
 	case TLS_HANDOFF_ACCEPT_READY:
 	case TLS_HANDOFF_SESSION_FD:
 		return -EOPNOTSUPP;

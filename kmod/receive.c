@@ -11,6 +11,7 @@
 
 #include <linux/fs.h>
 #include <linux/splice.h>
+#include <linux/unaligned.h>
 #include <net/rps.h>
 #include <net/strparser.h>
 #include <net/tls_prot.h>
@@ -115,7 +116,7 @@ static enum tls_handoff_verdict tls_handoff_divert(struct tls_handoff_ctx *ctx)
 	if (type == TLS_RECORD_TYPE_ALERT) {
 		verdict = tls_handoff_alert(ctx, skb);
 	} else {
-		set_bit(TLS_HANDOFF_BIT_RX_HOLD, &ctx->flags);
+		tls_handoff_hold(ctx, TLS_HANDOFF_BIT_RX_HOLD);
 		clear_bit(TLS_HANDOFF_BIT_RX_FRAGMENT, &ctx->flags);
 		if (test_and_clear_bit(TLS_HANDOFF_BIT_RX_DATA, &ctx->flags))
 			set_bit(TLS_HANDOFF_EVENT_DATA, &ctx->events);
@@ -259,6 +260,30 @@ out:
 	return ret;
 }
 
+/*
+ * Records received under the current key; kTLS counts from 0 (1 in TLS 1.2). Under
+ * rx_mutex.
+ */
+static u64 tls_handoff_rx_sequence(const struct tls_handoff_ctx *ctx)
+{
+	return get_unaligned_be64(tls_get_ctx(ctx->inner.sk)->rx.rec_seq);
+}
+
+/*
+ * RFC 8446 5.5, for a peer that does not care: near the limit it is asked for a new
+ * key; in TLS 1.2 the connection ends at the limit. Not under rx_mutex, @sequence is
+ * what was seen under it.
+ */
+static noinline void tls_handoff_rx_limit(struct tls_handoff_ctx *ctx, u64 sequence)
+{
+	if (ctx->version != TLS_1_3_VERSION) {
+		if (sequence >= ctx->limit)
+			tls_handoff_key_expired(ctx);
+	} else if (!test_and_set_bit(TLS_HANDOFF_BIT_RX_ASKED, &ctx->flags)) {
+		tls_handoff_session_event(ctx, TLS_HANDOFF_EVENT_PEER_REKEY);
+	}
+}
+
 /* Something to read, an end, or a change of state. Lockless: a hint for waiting */
 static bool tls_handoff_rx_possible(struct tls_handoff_ctx *ctx)
 {
@@ -377,15 +402,19 @@ static int tls_handoff_rx_locked(struct tls_handoff_ctx *ctx, struct msghdr *msg
 				 int flags)
 {
 	struct tls_handoff_rx_failure failure = {};
+	u64 sequence;
 	int ret;
 
 	ret = mutex_lock_interruptible(&ctx->rx_mutex);
 	if (ret)
 		return ret;
 	ret = tls_handoff_rx_try(ctx, msg, size, flags, &failure);
+	sequence = tls_handoff_rx_sequence(ctx);
 	mutex_unlock(&ctx->rx_mutex);
 	if (unlikely(failure.error))
 		tls_handoff_fail_record(ctx, failure.error, failure.event, failure.words);
+	else if (unlikely(sequence >= ctx->limit_near))
+		tls_handoff_rx_limit(ctx, sequence);
 	return ret;
 }
 
@@ -511,6 +540,7 @@ int tls_handoff_recvmsg(struct socket *app, struct msghdr *msg, size_t size, int
 {
 	struct tls_handoff_ctx *ctx = tls_handoff_ctx(app);
 	struct tls_sw_context_rx *rx;
+	u64 sequence;
 	int ret;
 
 	/* A control buffer of a kernel consumer, SO_RCVLOWAT and the like need more care */
@@ -529,11 +559,14 @@ int tls_handoff_recvmsg(struct socket *app, struct msghdr *msg, size_t size, int
 
 	sock_rps_record_flow(app->sk);
 	ret = READ_ONCE(app->sk->sk_prot)->recvmsg(app->sk, msg, size, MSG_DONTWAIT);
+	sequence = tls_handoff_rx_sequence(ctx);
 	if (likely(ret > 0 && skb_queue_empty_lockless(&rx->rx_list)))
 		mutex_unlock(&ctx->rx_mutex);
 	else
 		ret = tls_handoff_rx_finish(ctx, ret);
 	msg->msg_flags &= ~(MSG_CTRUNC | MSG_EOR);
+	if (unlikely(sequence >= ctx->limit_near))
+		tls_handoff_rx_limit(ctx, sequence);
 	if (unlikely(ret == -EAGAIN))
 		return tls_handoff_recvmsg_any(app, msg, size, flags);
 	return ret;
@@ -544,6 +577,7 @@ static ssize_t tls_handoff_splice_locked(struct tls_handoff_ctx *ctx, loff_t *pp
 					 unsigned int flags)
 {
 	struct tls_handoff_rx_failure failure = {};
+	u64 sequence;
 	ssize_t ret;
 
 	ret = mutex_lock_interruptible(&ctx->rx_mutex);
@@ -557,9 +591,12 @@ static ssize_t tls_handoff_splice_locked(struct tls_handoff_ctx *ctx, loff_t *pp
 						  flags | SPLICE_F_NONBLOCK);
 		ret = tls_handoff_rx_result(ctx, ret, -EINVAL, &failure);
 	}
+	sequence = tls_handoff_rx_sequence(ctx);
 	mutex_unlock(&ctx->rx_mutex);
 	if (unlikely(failure.error))
 		tls_handoff_fail_record(ctx, failure.error, failure.event, failure.words);
+	else if (unlikely(sequence >= ctx->limit_near))
+		tls_handoff_rx_limit(ctx, sequence);
 	return ret;
 }
 

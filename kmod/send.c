@@ -53,16 +53,16 @@ static int tls_handoff_tx_budget(struct tls_handoff_ctx *ctx)
 {
 	u64 sequence = tls_handoff_tx_sequence(ctx);
 
-	if (likely(sequence < ctx->tx_limit - ctx->tx_limit / 8))
+	if (likely(sequence < ctx->limit_near))
 		return TLS_HANDOFF_CHUNK_RECORDS;
 	if (ctx->version == TLS_1_3_VERSION &&
 	    !test_and_set_bit(TLS_HANDOFF_BIT_TX_ASKED, &ctx->flags))
 		tls_handoff_session_event(ctx, TLS_HANDOFF_EVENT_REKEY);
-	if (sequence < ctx->tx_limit)
-		return min_t(u64, ctx->tx_limit - sequence, TLS_HANDOFF_CHUNK_RECORDS);
+	if (sequence < ctx->limit)
+		return min_t(u64, ctx->limit - sequence, TLS_HANDOFF_CHUNK_RECORDS);
 	if (ctx->version != TLS_1_3_VERSION)
 		return -EKEYEXPIRED;
-	set_bit(TLS_HANDOFF_BIT_TX_HOLD, &ctx->flags);
+	tls_handoff_hold(ctx, TLS_HANDOFF_BIT_TX_HOLD);
 	return -EAGAIN;
 }
 
@@ -141,8 +141,6 @@ static int tls_handoff_tx_lock(struct tls_handoff_ctx *ctx, long *timeo)
 		tls_handoff_tx_unlock(ctx);
 	}
 }
-
-static void tls_handoff_key_expired(struct tls_handoff_ctx *ctx);
 
 /* Between chunks tx_mutex is free, for a new key or close_notify */
 static int tls_handoff_send_data(struct tls_handoff_ctx *ctx, struct msghdr *msg, size_t size)
@@ -230,7 +228,7 @@ static bool tls_handoff_tx_plain(const struct tls_handoff_ctx *ctx, size_t size)
 
 	return !(READ_ONCE(ctx->flags) & TLS_HANDOFF_TX_MARKED) &&
 	       size <= TLS_HANDOFF_CHUNK_RECORDS * (size_t)tls->tx_max_payload_len &&
-	       tls_handoff_tx_sequence(ctx) < ctx->tx_limit - ctx->tx_limit / 8;
+	       tls_handoff_tx_sequence(ctx) < ctx->limit_near;
 }
 
 /**
@@ -343,8 +341,11 @@ static void tls_handoff_close_notify(struct tls_handoff_ctx *ctx)
 	tls_handoff_stat_inc(ctx->net, TLS_HANDOFF_STAT_CLOSE_SENT);
 }
 
-/* TLS 1.2 cannot update keys: the connection ends in order */
-static void tls_handoff_key_expired(struct tls_handoff_ctx *ctx)
+/**
+ * tls_handoff_key_expired() - TLS 1.2 cannot update keys: the connection ends in order
+ * @ctx: the context, not locked
+ */
+void tls_handoff_key_expired(struct tls_handoff_ctx *ctx)
 {
 	mutex_lock(&ctx->tx_mutex);
 	tls_handoff_close_notify(ctx);
@@ -402,6 +403,7 @@ void tls_handoff_tx_release(struct tls_handoff_ctx *ctx)
 {
 	lockdep_assert_held(&ctx->lock);
 	clear_bit(TLS_HANDOFF_BIT_TX_ASKED, &ctx->flags);
+	clear_bit(TLS_HANDOFF_BIT_TX_OFFERED, &ctx->flags);
 	if (test_and_clear_bit(TLS_HANDOFF_BIT_TX_HOLD, &ctx->flags) && ctx->sk)
 		tls_handoff_wake(ctx);
 }
@@ -424,7 +426,7 @@ int tls_handoff_rekey(struct tls_handoff_ctx *ctx)
 	else if (!ctx->session)
 		err = -ESRCH;
 	if (!err) {
-		set_bit(TLS_HANDOFF_BIT_TX_HOLD, &ctx->flags);
+		tls_handoff_hold(ctx, TLS_HANDOFF_BIT_TX_HOLD);
 		if (!test_and_set_bit(TLS_HANDOFF_BIT_TX_ASKED, &ctx->flags))
 			tls_handoff_session_event(ctx, TLS_HANDOFF_EVENT_REKEY);
 	}

@@ -174,24 +174,29 @@ static int tls_handoff_session_recv_event(struct tls_handoff_ctx *ctx, struct ms
 					  size_t size)
 {
 	struct tls_handoff_event event = {};
+	const void *question = NULL;
+	size_t extra = 0;
 	int err;
 
 	/* Before the first record there is nobody who knows what a pseudo record is */
 	if (!ctx->version || !READ_ONCE(ctx->events))
 		return tls_handoff_session_over(ctx) ? 0 : -EAGAIN;
-	if (size < sizeof(event))
-		return -EMSGSIZE;
 	event.event = test_bit(TLS_HANDOFF_EVENT_DATA, &ctx->events) ? TLS_HANDOFF_EVENT_DATA :
 		      __ffs(READ_ONCE(ctx->events));
 	if (event.event == TLS_HANDOFF_EVENT_FAILED)
 		event.error = ctx->event_error;
+	if (event.event == TLS_HANDOFF_EVENT_EXPORT)
+		question = tls_handoff_export_question(ctx, &event.error, &extra);
+	if (size < sizeof(event) + extra)
+		return -EMSGSIZE;
 	err = tls_handoff_session_put_record(msg, TLS_HANDOFF_RECORD_EVENT);
 	if (err)
 		return err;
-	if (copy_to_iter(&event, sizeof(event), &msg->msg_iter) != sizeof(event))
+	if (copy_to_iter(&event, sizeof(event), &msg->msg_iter) != sizeof(event) ||
+	    copy_to_iter(question, extra, &msg->msg_iter) != extra)
 		return -EFAULT;
 	clear_bit(event.event, &ctx->events);
-	return sizeof(event);
+	return sizeof(event) + extra;
 }
 
 /* One whole record per call; one that does not fit, or could not be copied, stays */
@@ -377,6 +382,7 @@ static int tls_handoff_session_new_rx(struct tls_handoff_ctx *ctx, sockptr_t opt
 	if (err)
 		return err;
 	ctx->rx_generation++;
+	clear_bit(TLS_HANDOFF_BIT_RX_ASKED, &ctx->flags);
 	tls_handoff_stat_inc(ctx->net, TLS_HANDOFF_STAT_RX_REKEYS);
 	tls_handoff_session_resume(ctx, true);
 	return 0;
@@ -518,7 +524,8 @@ static int tls_handoff_session_tx_update(struct tls_handoff_ctx *ctx, sockptr_t 
 		return PTR_ERR(record);
 
 	/* Senders that come now wait, so that many of them cannot starve the new key */
-	set_bit(TLS_HANDOFF_BIT_TX_HOLD, &ctx->flags);
+	set_bit(TLS_HANDOFF_BIT_TX_OFFERED, &ctx->flags);
+	tls_handoff_hold(ctx, TLS_HANDOFF_BIT_TX_HOLD);
 	err = tls_handoff_session_tx_lock(ctx);
 	if (err)
 		goto out;
@@ -552,6 +559,8 @@ static int tls_handoff_session_setsockopt(struct socket *sock, int level, int op
 		err = tls_handoff_session_continue(ctx, optval, optlen);
 	else if (level == SOL_TLS_HANDOFF && optname == TLS_HANDOFF_TX_UPDATE)
 		err = tls_handoff_session_tx_update(ctx, optval, optlen);
+	else if (level == SOL_TLS_HANDOFF && optname == TLS_HANDOFF_EXPORTED)
+		err = tls_handoff_exported(ctx, optval, optlen);
 	mutex_unlock(&ctx->lock);
 	return err;
 }
@@ -628,6 +637,7 @@ struct file *tls_handoff_session_file(struct tls_handoff_ctx *ctx, struct net *n
 		ctx->session = &session->sk;
 		spin_unlock_bh(&ctx->session_lock);
 		tls_handoff_stat_inc(ctx->net, TLS_HANDOFF_STAT_CURR_SESSION_FDS);
+		tls_handoff_export_again(ctx);
 		if (ctx->state == TLS_HANDOFF_STATE_HANDSHAKE) {
 			init_waitqueue_func_entry(&session->wait, tls_handoff_session_woken);
 			add_wait_queue(&ctx->app->wq.wait, &session->wait);

@@ -24,6 +24,8 @@
 
 #include "tls_handoff.h"
 
+static struct kmem_cache *tls_handoff_cache;
+
 static const struct proto_ops tls_handoff_ops4, tls_handoff_ops6;
 
 /**
@@ -55,7 +57,7 @@ void tls_handoff_put(struct tls_handoff_ctx *ctx)
 	mutex_destroy(&ctx->lock);
 	mutex_destroy(&ctx->rx_mutex);
 	mutex_destroy(&ctx->tx_mutex);
-	kfree(ctx);
+	kmem_cache_free(tls_handoff_cache, ctx);
 }
 
 /**
@@ -171,7 +173,7 @@ static int tls_handoff_ulp_init(struct sock *sk)
 	if (!app || !app->file || !tls_handoff_plain_tcp(sk, app))
 		return -EOPNOTSUPP;
 
-	ctx = kzalloc_obj(*ctx, GFP_KERNEL_ACCOUNT);
+	ctx = kmem_cache_zalloc(tls_handoff_cache, GFP_KERNEL);
 	if (!ctx)
 		return -ENOMEM;
 	refcount_set(&ctx->refcnt, 1);
@@ -180,6 +182,7 @@ static int tls_handoff_ulp_init(struct sock *sk)
 	mutex_init(&ctx->tx_mutex);
 	skb_queue_head_init(&ctx->records);
 	spin_lock_init(&ctx->session_lock);
+	tls_handoff_timers_ctx(ctx);
 	ctx->app = app;
 	ctx->sk = sk;
 	ctx->net = tls_handoff_net(sock_net(sk));
@@ -255,6 +258,7 @@ static int tls_handoff_release(struct socket *app)
 	mutex_unlock(&ctx->lock);
 	tls_handoff_session_event(ctx, TLS_HANDOFF_EVENT_CLOSED);
 
+	tls_handoff_timer_stop(ctx, &ctx->hold);
 	/* Nobody but us reaches the inner socket now; this may linger */
 	inner_owner = ctx->inner_owner;
 	err = ctx->inner.ops->release(&ctx->inner);
@@ -434,6 +438,26 @@ static struct tcp_ulp_ops tls_handoff_ulp_ops __read_mostly = {
 	.owner = THIS_MODULE,
 	.init = tls_handoff_ulp_init,
 };
+
+/**
+ * tls_handoff_cache_init() - before the first context
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int __init tls_handoff_cache_init(void)
+{
+	/* The next size of kmalloc's would be nearly twice as large */
+	tls_handoff_cache = KMEM_CACHE(tls_handoff_ctx, SLAB_ACCOUNT);
+	return tls_handoff_cache ? 0 : -ENOMEM;
+}
+
+/**
+ * tls_handoff_cache_exit() - after the last context
+ */
+void tls_handoff_cache_exit(void)
+{
+	kmem_cache_destroy(tls_handoff_cache);
+}
 
 /**
  * tls_handoff_socket_init() - offer the ULP; the last step of loading

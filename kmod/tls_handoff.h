@@ -35,9 +35,14 @@
 #define TLS_HANDOFF_LIMIT_CCM		BIT_ULL(23)
 /* Handshakes of one namespace that are not finished */
 #define TLS_HANDOFF_MAX_PENDING		16384
+/* Milliseconds that anybody waits for the session handler where DONE does not say */
+#define TLS_HANDOFF_HANDLER_TIMEOUT	10000
+/* Bytes of an exporter's label, context and answer */
+#define TLS_HANDOFF_MAX_EXPORT		255
 
 struct tls_handoff_ctx;
 struct tls_handoff_agent;
+struct tls_handoff_export;
 
 /* /proc/net/tls_handoff_stat, in its order; names in stats.c */
 enum tls_handoff_stat {
@@ -59,6 +64,7 @@ enum tls_handoff_stat {
 	TLS_HANDOFF_STAT_TRUNCATED,
 	TLS_HANDOFF_STAT_RX_REKEYS,
 	TLS_HANDOFF_STAT_TX_REKEYS,
+	TLS_HANDOFF_STAT_HANDLER_TIMEOUTS,
 	TLS_HANDOFF_STAT_NUM,
 };
 
@@ -171,6 +177,8 @@ enum {
 	TLS_HANDOFF_BIT_TX_BUSY,	/* a MSG_DONTWAIT sender was turned away by tx_mutex */
 	TLS_HANDOFF_BIT_TX_HOLD,	/* a new sending key is due: senders wait for it */
 	TLS_HANDOFF_BIT_TX_ASKED,	/* EVENT_REKEY was sent for this key */
+	TLS_HANDOFF_BIT_TX_OFFERED,	/* the new key is here and waits for a sender */
+	TLS_HANDOFF_BIT_RX_ASKED,	/* EVENT_PEER_REKEY was sent for this key */
 	TLS_HANDOFF_BIT_RX_FRAGMENT,	/* a handshake message goes on in the next record */
 	TLS_HANDOFF_BIT_SHUTDOWN,	/* failed, and TCP is shut down already */
 };
@@ -202,7 +210,11 @@ enum {
  * @tx_generation: key updates sent
  * @rx_generation: key updates received
  * @handshake_usec: START to ready
- * @tx_limit: records that may be sent under one key; set when ready
+ * @limit: records that may be sent, or received, under one key; set when ready
+ * @limit_near: records after which a new key is asked for
+ * @hold_limit: jiffies that anybody waits for the session handler
+ * @exporter: the question that a program waits for, or %NULL
+ * @export_request: number of the last question
  * @uid: of START's caller
  * @gid: of START's caller
  * @pid: of START's caller, in the initial namespace
@@ -217,6 +229,9 @@ enum {
  * @auth: TLS_HANDOFF_AUTH_* that took place
  * @resumed: 0 or 1
  * @state: TLS_HANDOFF_STATE_*; written under @lock, read without
+ * @hold: time limit of the holds; holds a reference to the context while it is pending
+ * @rx_since: jiffies when RX_HOLD was set; valid with the bit
+ * @tx_since: jiffies when TX_HOLD was set; valid with the bit
  * @rx_mutex: one receive at a time, never held while waiting for the peer
  * @tx_mutex: one sender at a time; held while kTLS waits for buffer space
  * @passthrough: calls on the plain socket that are under way, see
@@ -246,7 +261,11 @@ struct tls_handoff_ctx {
 	u64 tx_generation;
 	u64 rx_generation;
 	u64 handshake_usec;
-	u64 tx_limit;
+	u64 limit;
+	u64 limit_near;
+	unsigned long hold_limit;
+	struct tls_handoff_export *exporter;
+	u32 export_request;
 	kuid_t uid;
 	kgid_t gid;
 	pid_t pid;
@@ -261,6 +280,10 @@ struct tls_handoff_ctx {
 	u8 auth;
 	u8 resumed;
 	u8 state;
+
+	struct delayed_work hold;
+	unsigned long rx_since;
+	unsigned long tx_since;
 
 	struct mutex rx_mutex;	/* protects kTLS's rx_list against a second reader */
 	struct mutex tx_mutex;	/* protects kTLS's open record and key against a second sender */
@@ -302,6 +325,8 @@ static inline u8 tls_handoff_state(const struct tls_handoff_ctx *ctx)
 }
 
 /* socket.c: taking over, the ops table, release */
+int tls_handoff_cache_init(void);
+void tls_handoff_cache_exit(void);
 int tls_handoff_socket_init(void);
 void tls_handoff_socket_exit(void);
 struct tls_handoff_ctx *tls_handoff_get(struct tls_handoff_ctx *ctx);
@@ -311,9 +336,16 @@ void tls_handoff_plain_leave(struct tls_handoff_ctx *ctx);
 int tls_handoff_wait_ready(struct tls_handoff_ctx *ctx, long timeo);
 void tls_handoff_wake(struct tls_handoff_ctx *ctx);
 
+/* timers.c: time limits */
+int tls_handoff_timers_init(void);
+void tls_handoff_timers_exit(void);
+void tls_handoff_timers_ctx(struct tls_handoff_ctx *ctx);
+void tls_handoff_timer_start(struct tls_handoff_ctx *ctx, struct delayed_work *work,
+			     unsigned long delay);
+bool tls_handoff_timer_stop(struct tls_handoff_ctx *ctx, struct delayed_work *work);
+void tls_handoff_hold(struct tls_handoff_ctx *ctx, unsigned int bit);
+
 /* handshake.c: START, the end of a handshake, failures */
-int tls_handoff_handshake_init(void);
-void tls_handoff_handshake_exit(void);
 void tls_handoff_set_state(struct tls_handoff_ctx *ctx, u8 state);
 int tls_handoff_start(struct tls_handoff_ctx *ctx, u32 role);
 int tls_handoff_ready(struct tls_handoff_ctx *ctx);
@@ -338,6 +370,7 @@ void tls_handoff_send_close(struct tls_handoff_ctx *ctx);
 void tls_handoff_tx_unlock(struct tls_handoff_ctx *ctx);
 void tls_handoff_tx_release(struct tls_handoff_ctx *ctx);
 int tls_handoff_rekey(struct tls_handoff_ctx *ctx);
+void tls_handoff_key_expired(struct tls_handoff_ctx *ctx);
 
 /* options.c: SOL_TLS_HANDOFF, and what is refused elsewhere */
 int tls_handoff_setsockopt(struct socket *app, int level, int optname, sockptr_t optval,
@@ -348,6 +381,14 @@ void tls_handoff_params_free(struct tls_handoff_params *params);
 void tls_handoff_results_free(struct tls_handoff_results *results);
 struct tls_handoff_results *tls_handoff_results(struct tls_handoff_ctx *ctx);
 void tls_handoff_fill_info(struct tls_handoff_ctx *ctx, struct tls_handoff_info *info);
+
+/* exporter.c: keying material for the program */
+int tls_handoff_get_exporter(struct tls_handoff_ctx *ctx, char __user *optval, int __user *optlen);
+const void *tls_handoff_export_question(struct tls_handoff_ctx *ctx, u32 *ret_request,
+					size_t *ret_size);
+void tls_handoff_export_again(struct tls_handoff_ctx *ctx);
+void tls_handoff_export_end(struct tls_handoff_ctx *ctx, int error);
+int tls_handoff_exported(struct tls_handoff_ctx *ctx, sockptr_t optval, unsigned int optlen);
 
 /* session.c: the session fd */
 int tls_handoff_session_init(void);

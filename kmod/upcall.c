@@ -464,6 +464,7 @@ static int tls_handoff_done_locked(struct tls_handoff_ctx *ctx, struct nlattr **
 	u16 version = nla_get_u16_default(attrs[TLS_HANDOFF_A_SESSION_VERSION], 0);
 	u16 cipher = nla_get_u16_default(attrs[TLS_HANDOFF_A_SESSION_CIPHER], 0);
 	u32 status = nla_get_u32_default(attrs[TLS_HANDOFF_A_SESSION_STATUS], 0);
+	u32 timeout;
 	int err;
 
 	ctx->verify_status = nla_get_u32_default(attrs[TLS_HANDOFF_A_SESSION_VERIFY_STATUS], 0);
@@ -479,10 +480,14 @@ static int tls_handoff_done_locked(struct tls_handoff_ctx *ctx, struct nlattr **
 		return -EINVAL;
 	ctx->auth = nla_get_u32_default(attrs[TLS_HANDOFF_A_SESSION_AUTH], 0);
 	ctx->resumed = !!nla_get_u32_default(attrs[TLS_HANDOFF_A_SESSION_RESUMED], 0);
-	ctx->tx_limit = nla_get_u64_default(attrs[TLS_HANDOFF_A_SESSION_LIMIT_RECORDS], 0);
-	if (!ctx->tx_limit)
-		ctx->tx_limit = cipher == TLS_CIPHER_AES_CCM_128 ? TLS_HANDOFF_LIMIT_CCM :
+	ctx->limit = nla_get_u64_default(attrs[TLS_HANDOFF_A_SESSION_LIMIT_RECORDS], 0);
+	if (!ctx->limit)
+		ctx->limit = cipher == TLS_CIPHER_AES_CCM_128 ? TLS_HANDOFF_LIMIT_CCM :
 								   TLS_HANDOFF_LIMIT;
+	ctx->limit_near = ctx->limit - ctx->limit / 8;
+	timeout = nla_get_u32_default(attrs[TLS_HANDOFF_A_SESSION_HANDLER_TIMEOUT], 0);
+	if (timeout)
+		ctx->hold_limit = msecs_to_jiffies(timeout);
 	if (nla_get_flag(attrs[TLS_HANDOFF_A_SESSION_TRUNCATION_EOF]))
 		set_bit(TLS_HANDOFF_BIT_TRUNCATION_EOF, &ctx->flags);
 	ctx->version = version;

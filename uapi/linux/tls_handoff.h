@@ -189,6 +189,8 @@ enum {
 	 * the program's struct tls_handoff_exporter follows
 	 */
 	TLS_HANDOFF_EVENT_EXPORT = 6,
+	/* the peer's key is near its limit: it is to be asked for a KeyUpdate */
+	TLS_HANDOFF_EVENT_PEER_REKEY = 7,
 };
 
 struct tls_handoff_event {
