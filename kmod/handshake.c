@@ -104,13 +104,20 @@ void tls_handoff_fail(struct tls_handoff_ctx *ctx, int error, const char *words)
  * @error: positive errno
  * @event: TLS_HANDOFF_EVENT_* for the session handler, which may answer with an
  *	alert: TCP is shut down after that or when the session fd is closed. 0: at once
- * @words: one sentence
+ * @words: one sentence; %NULL if the alert that was received says it all
  */
 void tls_handoff_fail_record(struct tls_handoff_ctx *ctx, int error, unsigned int event,
 			     const char *words)
 {
+	char alert[96];
 	bool tell;
 
+	if (!words) {
+		snprintf(alert, sizeof(alert),
+			 "the peer ended the connection with the alert %s (%d)",
+			 tls_handoff_alert_name(ctx->alert_received), ctx->alert_received);
+		words = alert;
+	}
 	mutex_lock(&ctx->lock);
 	if (!ctx->sk || ctx->state != TLS_HANDOFF_STATE_ESTABLISHED) {
 		mutex_unlock(&ctx->lock);

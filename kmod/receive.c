@@ -44,6 +44,8 @@ enum tls_handoff_verdict {
 	TLS_HANDOFF_END,	/* end of file */
 	TLS_HANDOFF_RESET,	/* fatal alert */
 	TLS_HANDOFF_MALFORMED,	/* an alert that is none */
+	TLS_HANDOFF_EMPTY,	/* nothing in it */
+	TLS_HANDOFF_BETWEEN,	/* came between the parts of a handshake message */
 	TLS_HANDOFF_NOTHING,	/* there was no such record */
 };
 
@@ -51,7 +53,7 @@ enum tls_handoff_verdict {
 struct tls_handoff_rx_failure {
 	int error;		/* positive errno; 0: none */
 	unsigned int event;	/* TLS_HANDOFF_EVENT_* for the session handler, or 0 */
-	const char *words;
+	const char *words;	/* %NULL: the alert that was received says it */
 };
 
 static u8 tls_handoff_record_type(const struct sk_buff *skb)
@@ -68,6 +70,7 @@ static struct tls_sw_context_rx *tls_handoff_rx_ctx(const struct tls_handoff_ctx
 static enum tls_handoff_verdict tls_handoff_alert(struct tls_handoff_ctx *ctx, struct sk_buff *skb)
 {
 	struct strp_msg *rxm = strp_msg(skb);
+	bool between = test_bit(TLS_HANDOFF_BIT_RX_FRAGMENT, &ctx->flags);
 	u8 alert[2];
 
 	if (rxm->full_len != sizeof(alert) ||
@@ -76,6 +79,8 @@ static enum tls_handoff_verdict tls_handoff_alert(struct tls_handoff_ctx *ctx, s
 
 	tls_handoff_stat_inc(ctx->net, TLS_HANDOFF_STAT_ALERTS_RECEIVED);
 	if (alert[1] == TLS_ALERT_DESC_CLOSE_NOTIFY) {
+		if (between)
+			return TLS_HANDOFF_BETWEEN;
 		WRITE_ONCE(ctx->alert_received, alert[1]);
 		set_bit(TLS_HANDOFF_BIT_CLOSE_RECEIVED, &ctx->flags);
 		set_bit(TLS_HANDOFF_BIT_RX_EOF, &ctx->flags);
@@ -84,7 +89,7 @@ static enum tls_handoff_verdict tls_handoff_alert(struct tls_handoff_ctx *ctx, s
 	}
 	if (alert[1] == TLS_ALERT_DESC_USER_CANCELED ||
 	    (ctx->version == TLS_1_2_VERSION && alert[0] == TLS_ALERT_LEVEL_WARNING))
-		return TLS_HANDOFF_GO_ON;
+		return between ? TLS_HANDOFF_BETWEEN : TLS_HANDOFF_GO_ON;
 	WRITE_ONCE(ctx->alert_received, alert[1]);
 	return TLS_HANDOFF_RESET;
 }
@@ -113,8 +118,17 @@ static enum tls_handoff_verdict tls_handoff_divert(struct tls_handoff_ctx *ctx)
 	__skb_unlink(skb, &rx->rx_list);
 	release_sock(sk);
 
+	/* RFC 8446 5.4; the session fd would take it for its end */
+	if (!strp_msg(skb)->full_len) {
+		consume_skb(skb);
+		return TLS_HANDOFF_EMPTY;
+	}
 	if (type == TLS_RECORD_TYPE_ALERT) {
 		verdict = tls_handoff_alert(ctx, skb);
+		if (verdict == TLS_HANDOFF_BETWEEN) {
+			consume_skb(skb);
+			return verdict;
+		}
 	} else {
 		tls_handoff_hold(ctx, TLS_HANDOFF_BIT_RX_HOLD);
 		clear_bit(TLS_HANDOFF_BIT_RX_FRAGMENT, &ctx->flags);
@@ -131,6 +145,49 @@ static enum tls_handoff_verdict tls_handoff_divert(struct tls_handoff_ctx *ctx)
 		set_bit(TLS_HANDOFF_BIT_RX_FULL, &ctx->flags);
 	tls_handoff_session_wake(ctx);
 	return verdict;
+}
+
+/*
+ * Takes records of data without any data (RFC 8446 5.1) off kTLS's list, where peeking
+ * leaves them: they would hide what is behind them, and look like something to read.
+ * Under rx_mutex. True if there were some.
+ */
+static bool tls_handoff_rx_prune(struct tls_handoff_ctx *ctx)
+{
+	struct tls_sw_context_rx *rx = tls_handoff_rx_ctx(ctx);
+	struct sock *sk = ctx->inner.sk;
+	struct sk_buff *skb, *next;
+	bool pruned = false;
+
+	if (skb_queue_empty_lockless(&rx->rx_list))
+		return false;
+	lock_sock(sk);
+	skb_queue_walk_safe(&rx->rx_list, skb, next) {
+		if (strp_msg(skb)->full_len ||
+		    tls_handoff_record_type(skb) != TLS_RECORD_TYPE_DATA)
+			continue;
+		__skb_unlink(skb, &rx->rx_list);
+		consume_skb(skb);
+		pruned = true;
+	}
+	release_sock(sk);
+	return pruned;
+}
+
+/* One byte of what comes next, which stays; as kTLS's recvmsg. Under rx_mutex */
+static int tls_handoff_rx_peek(struct tls_handoff_ctx *ctx, bool *pruned)
+{
+	struct msghdr msg = {};
+	struct kvec iov;
+	u8 byte;
+	int ret;
+
+	iov.iov_base = &byte;
+	iov.iov_len = sizeof(byte);
+	iov_iter_kvec(&msg.msg_iter, ITER_DEST, &iov, 1, sizeof(byte));
+	ret = ctx->inner.ops->recvmsg(&ctx->inner, &msg, sizeof(byte), MSG_PEEK | MSG_DONTWAIT);
+	*pruned = tls_handoff_rx_prune(ctx);
+	return ret;
 }
 
 /* End of the TCP stream: whole records were delivered, is there a part of one? */
@@ -166,6 +223,10 @@ static int tls_handoff_rx_error(int error, struct tls_handoff_rx_failure *failur
 {
 	failure->error = -error;
 	switch (error) {
+	case -EPROTO:
+		failure->words = "a record came that does not belong there";
+		failure->event = TLS_HANDOFF_EVENT_FAILED;
+		break;
 	case -EBADMSG:
 		failure->words = "a record failed its integrity check";
 		failure->event = TLS_HANDOFF_EVENT_FAILED;
@@ -200,10 +261,12 @@ static int tls_handoff_rx_divert(struct tls_handoff_ctx *ctx,
 		return 0;
 	case TLS_HANDOFF_RESET:
 		failure->error = ECONNRESET;
-		failure->words = "the peer ended the connection with a fatal alert";
 		return -ECONNRESET;
 	case TLS_HANDOFF_MALFORMED:
 		return tls_handoff_rx_error(-EINVAL, failure);
+	case TLS_HANDOFF_EMPTY:
+	case TLS_HANDOFF_BETWEEN:
+		return tls_handoff_rx_error(-EPROTO, failure);
 	case TLS_HANDOFF_NOTHING:
 	default:
 		return 1;
@@ -225,6 +288,12 @@ static int tls_handoff_rx_result(struct tls_handoff_ctx *ctx, int ret, int other
 		if (unlikely(!test_bit(TLS_HANDOFF_BIT_RX_DATA, &ctx->flags)))
 			set_bit(TLS_HANDOFF_BIT_RX_DATA, &ctx->flags);
 		return ret;
+	}
+	if (!ret && !skb_queue_empty_lockless(&tls_handoff_rx_ctx(ctx)->rx_list)) {
+		/* A record without data, all that there was before one of another type */
+		diverted = tls_handoff_rx_divert(ctx, failure);
+		ret = diverted > 0 ? -EAGAIN : diverted;
+		goto out;
 	}
 	if (!ret) {
 		ret = tls_handoff_fin(ctx, failure);
@@ -249,6 +318,10 @@ static int tls_handoff_rx_result(struct tls_handoff_ctx *ctx, int ret, int other
 		/* A KeyUpdate is ahead in the queue; its diversion holds readers */
 		return -EAGAIN;
 	default:
+		/* RFC 8446 5: a record that is not protected, and so of no type that is expected */
+		if (ret == -EBADMSG && ctx->version == TLS_1_3_VERSION &&
+		    tls_handoff_rx_ctx(ctx)->strp.mark != TLS_RECORD_TYPE_DATA)
+			ret = -EPROTO;
 		ret = tls_handoff_rx_error(ret, failure);
 	}
 out:
@@ -358,16 +431,11 @@ static int tls_handoff_rx_stopped(struct tls_handoff_ctx *ctx)
 static int tls_handoff_rx_fragment(struct tls_handoff_ctx *ctx,
 				   struct tls_handoff_rx_failure *failure)
 {
-	struct msghdr msg = {};
-	struct kvec iov;
-	u8 byte;
+	bool pruned;
 	int ret;
 
-	iov.iov_base = &byte;
-	iov.iov_len = sizeof(byte);
-	iov_iter_kvec(&msg.msg_iter, ITER_DEST, &iov, 1, sizeof(byte));
-	ret = ctx->inner.ops->recvmsg(&ctx->inner, &msg, sizeof(byte), MSG_PEEK | MSG_DONTWAIT);
-	if (ret <= 0)
+	ret = tls_handoff_rx_peek(ctx, &pruned);
+	if (ret <= 0 && !pruned)
 		return tls_handoff_rx_result(ctx, ret, -EIO, failure);
 	failure->error = EPROTO;
 	failure->event = TLS_HANDOFF_EVENT_FAILED;
@@ -390,6 +458,8 @@ static int tls_handoff_rx_try(struct tls_handoff_ctx *ctx, struct msghdr *msg, s
 		return tls_handoff_rx_fragment(ctx, failure);
 	ret = ctx->inner.ops->recvmsg(&ctx->inner, msg, size,
 				      (flags & MSG_PEEK) | MSG_DONTWAIT);
+	if (flags & MSG_PEEK)
+		tls_handoff_rx_prune(ctx);
 	ret = tls_handoff_rx_result(ctx, ret, -EIO, failure);
 	/* A record behind the data: start on it now, the program may not come back soon */
 	if (ret > 0 && !(flags & MSG_PEEK) &&
@@ -572,6 +642,23 @@ int tls_handoff_recvmsg(struct socket *app, struct msghdr *msg, size_t size, int
 	return ret;
 }
 
+/* Under rx_mutex; -EAGAIN as well after a record of data without any */
+static ssize_t tls_handoff_splice_try(struct tls_handoff_ctx *ctx, loff_t *ppos,
+				      struct pipe_inode_info *pipe, size_t len,
+				      unsigned int flags, struct tls_handoff_rx_failure *failure)
+{
+	bool pruned;
+	int ret;
+
+	ret = ctx->inner.ops->splice_read(&ctx->inner, ppos, pipe, len,
+					  flags | SPLICE_F_NONBLOCK);
+	if (ret)
+		return tls_handoff_rx_result(ctx, ret, -EINVAL, failure);
+	/* The end, or such a record: recvmsg can tell */
+	ret = tls_handoff_rx_peek(ctx, &pruned);
+	return ret > 0 ? -EAGAIN : tls_handoff_rx_result(ctx, ret, -EIO, failure);
+}
+
 static ssize_t tls_handoff_splice_locked(struct tls_handoff_ctx *ctx, loff_t *ppos,
 					 struct pipe_inode_info *pipe, size_t len,
 					 unsigned int flags)
@@ -587,9 +674,7 @@ static ssize_t tls_handoff_splice_locked(struct tls_handoff_ctx *ctx, loff_t *pp
 	if (ret > 0 && unlikely(test_bit(TLS_HANDOFF_BIT_RX_FRAGMENT, &ctx->flags))) {
 		ret = tls_handoff_rx_fragment(ctx, &failure);
 	} else if (ret > 0) {
-		ret = ctx->inner.ops->splice_read(&ctx->inner, ppos, pipe, len,
-						  flags | SPLICE_F_NONBLOCK);
-		ret = tls_handoff_rx_result(ctx, ret, -EINVAL, &failure);
+		ret = tls_handoff_splice_try(ctx, ppos, pipe, len, flags, &failure);
 	}
 	sequence = tls_handoff_rx_sequence(ctx);
 	mutex_unlock(&ctx->rx_mutex);

@@ -362,6 +362,9 @@ ssize_t tls_handoff_splice_read(struct socket *app, loff_t *ppos, struct pipe_in
 void tls_handoff_rx_look(struct tls_handoff_ctx *ctx, bool nonblock);
 int tls_handoff_rx_pending(struct tls_handoff_ctx *ctx);
 
+/* alert.c: names */
+const char *tls_handoff_alert_name(int description);
+
 /* send.c: data from the program, close_notify */
 int tls_handoff_sendmsg(struct socket *app, struct msghdr *msg, size_t size);
 void tls_handoff_splice_eof(struct socket *app);
