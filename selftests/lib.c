@@ -299,6 +299,8 @@ int agent_done(struct agent *agent, const struct done *done)
 		nla_put_s32(msg, TLS_HANDOFF_A_SESSION_ALERT_SENT, done->alert_sent);
 	if (done->limit_records)
 		nla_put_u64(msg, TLS_HANDOFF_A_SESSION_LIMIT_RECORDS, done->limit_records);
+	if (done->handler_timeout)
+		nla_put_u32(msg, TLS_HANDOFF_A_SESSION_HANDLER_TIMEOUT, done->handler_timeout);
 	return agent_send(agent, msg);
 }
 

@@ -71,6 +71,7 @@ struct done {
 	bool truncation_eof;
 	int alert_sent;		/* 0: not given */
 	uint64_t limit_records;	/* 0: not given */
+	uint32_t handler_timeout; /* milliseconds; 0: not given */
 };
 
 /* The next waiting handshake. 0 or -errno (-EAGAIN: none). */
