@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * The agent: gives each handshake that waits to the current generation, if the
- * policy allows it, and keeps a generation there through deaths and reloads.
+ * policy allows it, and keeps a generation there through deaths, reloads and its
+ * own restart.
  */
+#include <endian.h>
 #include <errno.h>
 #include <limits.h>
 #include <signal.h>
@@ -12,16 +14,19 @@
 #include <sys/capability.h>
 #include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <glib.h>
 #include <systemd/sd-daemon.h>
 
 #include "agent.h"
 #include "config.h"
+#include "control.h"
 #include "log.h"
 #include "netlink.h"
 #include "policy.h"
 #include "session.h"
+#include "succession.h"
 
 #define AGENT_ACCEPT_BATCH   64 /* handshakes per turn of the event loop */
 #define AGENT_MAX_FDS	     1048576
@@ -29,23 +34,29 @@
 #define AGENT_BACKOFF_MAX_MS 10000
 #define AGENT_STABLE_USEC    10000000 /* a generation that lived so long is started anew at once */
 
-enum { SIGNAL_TERM, SIGNAL_INT, SIGNAL_HUP, SIGNALS };
+static const int signal_numbers[] = { SIGTERM, SIGINT, SIGHUP, SIGUSR2 };
 
 struct agent {
 	const struct generation_settings *settings;
 	struct event_base *base;
 	struct netlink *netlink;
 	struct sessions *sessions;
-	GPtrArray *generations;	      /* all of them, for the agent's end */
-	struct generation *current;   /* gets new handshakes; NULL: none is there */
-	struct generation *candidate; /* is being started */
+	struct statestore *store;
+	struct succession *succession; /* knows the current generation */
+	struct control *control;       /* NULL: another tlshd has the socket */
+	GPtrArray *generations;	       /* all of them, for the agent's end */
+	struct generation *candidate;  /* is being started */
 	bool registered;
+	bool wanted;	/* a successor, as soon as the last one has settled */
+	bool reloading; /* somebody asked for it, and is told how it went */
+	bool stopping;
+	bool restarting;       /* and is to be executed anew */
 	unsigned int failures; /* starts in a row that did not come to HELLO or died soon */
-	uint64_t ready_since;  /* of current, microseconds */
+	uint64_t ready_since;  /* of the current generation, microseconds */
 	char reason[200];      /* of the last failure */
 	struct event *restart;
 	struct event *accept;
-	struct event *signals[SIGNALS];
+	struct event *signals[G_N_ELEMENTS(signal_numbers)];
 	int status; /* exit status */
 };
 
@@ -94,7 +105,8 @@ int agent_check(const struct generation_settings *settings)
 	return generation_check("tlshd-keys", settings) | status;
 }
 
-static int start_candidate(struct agent *agent)
+/* On failure *ret_error, if wanted, is the mistake; to free(). */
+static int start_candidate(struct agent *agent, char **ret_error)
 {
 	struct generation_settings settings = *agent->settings;
 	struct policy *policy = NULL;
@@ -105,11 +117,17 @@ static int start_candidate(struct agent *agent)
 	ret = load_file(settings.config_path, &policy, &verbose, &error);
 	if (ret < 0) {
 		log_message(LOG_ERR, "%s", error);
-		free(error);
+		if (ret_error)
+			*ret_error = error;
+		else
+			free(error);
 		return ret;
 	}
 	settings.verbose |= verbose;
 	log_open("tlshd", settings.to_stderr, settings.verbose);
+	settings.number = statestore_next(agent->store);
+	settings.state_count =
+		statestore_list(agent->store, settings.states, G_N_ELEMENTS(settings.states));
 	ret = generation_start(agent->base, &settings, policy, &generation_ops, agent,
 			       &agent->candidate);
 	if (ret == 0)
@@ -134,17 +152,12 @@ static void schedule_restart(struct agent *agent)
 	event_active(agent->accept, EV_TIMEOUT, 1);
 }
 
-static void on_restart(evutil_socket_t fd, short what, void *arg)
+/* Handshakes can be given to the current generation. */
+static bool has_handler(const struct agent *agent)
 {
-	struct agent *agent = arg;
+	const struct generation *current = succession_current(agent->succession);
 
-	if (agent->current || agent->candidate)
-		return;
-	if (start_candidate(agent) < 0) {
-		snprintf(agent->reason, sizeof(agent->reason), "tlshd-session cannot be started");
-		agent->failures++;
-		schedule_restart(agent);
-	}
+	return current && generation_usable(current);
 }
 
 static void stop(struct agent *agent, int status)
@@ -153,21 +166,86 @@ static void stop(struct agent *agent, int status)
 	event_base_loopbreak(agent->base);
 }
 
+/* To those who asked for a reload: @error is the mistake, or NULL. */
+static void tell_reload(struct agent *agent, const char *error)
+{
+	if (!agent->reloading || agent->wanted)
+		return;
+	agent->reloading = false;
+	if (error)
+		log_message(LOG_ERR, "the new configuration is not used, the old one stays: %s",
+			    error);
+	control_reloaded(agent->control, error);
+	sd_notify(0, "READY=1");
+}
+
+/* Starts the successor that is wanted, unless there would be three generations then. */
+static void try_successor(struct agent *agent)
+{
+	struct generation *previous = agent->candidate;
+	char *error = NULL;
+
+	if (!agent->wanted || agent->stopping || succession_busy(agent->succession))
+		return;
+	agent->wanted = false;
+	agent->candidate = NULL;
+	if (start_candidate(agent, &error) < 0) {
+		agent->candidate = previous;
+		tell_reload(agent, error ? error : "tlshd-session cannot be started");
+		free(error);
+		if (!has_handler(agent) && !previous) {
+			agent->failures++;
+			schedule_restart(agent);
+		}
+		return;
+	}
+	/* One that was still starting would come with an older state of the file. */
+	if (previous)
+		generation_retire(previous);
+}
+
+static void on_restart(evutil_socket_t fd, short what, void *arg)
+{
+	struct agent *agent = arg;
+
+	if (has_handler(agent) || agent->candidate || agent->stopping)
+		return;
+	if (succession_current(agent->succession)) {
+		agent->wanted = true;
+		try_successor(agent);
+	} else if (start_candidate(agent, NULL) < 0) {
+		snprintf(agent->reason, sizeof(agent->reason), "tlshd-session cannot be started");
+		agent->failures++;
+		schedule_restart(agent);
+	}
+}
+
+static void on_settled(void *arg)
+{
+	struct agent *agent = arg;
+
+	if (agent->stopping)
+		stop(agent, 0);
+	else
+		try_successor(agent);
+}
+
 static void on_ready(void *arg, struct generation *generation)
 {
+	struct generation *current;
 	struct agent *agent = arg;
 	int ret;
 
 	if (generation != agent->candidate)
 		return;
-	if (agent->current) {
-		log_message(LOG_NOTICE, "configuration reloaded: generation %u follows %u",
+	current = succession_current(agent->succession);
+	if (current)
+		log_message(LOG_NOTICE, "%s: generation %u follows %u",
+			    agent->reloading ? "configuration reloaded" : "new session handler",
 			    generation_handler(generation)->number,
-			    generation_handler(agent->current)->number);
-		generation_retire(agent->current);
-	}
-	agent->current = generation;
+			    generation_handler(current)->number);
 	agent->candidate = NULL;
+	succession_follow(agent->succession, generation);
 	agent->ready_since = session_now();
 	if (!agent->registered) {
 		ret = netlink_register(agent->netlink);
@@ -180,9 +258,30 @@ static void on_ready(void *arg, struct generation *generation)
 		}
 		agent->registered = true;
 		log_message(LOG_NOTICE, "ready");
+		sd_notify(0, "READY=1");
 	}
-	sd_notify(0, "READY=1");
+	tell_reload(agent, NULL);
 	event_active(agent->accept, EV_TIMEOUT, 1);
+}
+
+static void on_idle(void *arg, struct generation *generation)
+{
+	struct agent *agent = arg;
+
+	succession_idle(agent->succession, generation);
+}
+
+static int on_counts(struct agent *agent, const struct channel_message *message)
+{
+	uint32_t request;
+
+	if (message->session || message->length < sizeof(request) ||
+	    message->length > sizeof(request) + CHANNEL_MAX_COUNTS)
+		return -EPROTO;
+	memcpy(&request, message->payload, sizeof(request));
+	control_counts(agent->control, le32toh(request), message->payload + sizeof(request),
+		       message->length - sizeof(request));
+	return 0;
 }
 
 static int on_message(void *arg, struct generation *generation,
@@ -190,29 +289,34 @@ static int on_message(void *arg, struct generation *generation,
 {
 	struct agent *agent = arg;
 
+	if (succession_message(agent->succession, generation, message))
+		return 0;
+	if (message->type == CHANNEL_COUNTS) {
+		/* A predecessor that drains was asked, too; one answer will do. */
+		return generation == succession_current(agent->succession) ?
+			       on_counts(agent, message) :
+			       0;
+	}
 	return sessions_message(agent->sessions, generation_handler(generation), message);
 }
 
 static void on_candidate_failed(struct agent *agent, const char *words)
 {
 	agent->candidate = NULL;
-	if (agent->current) {
-		log_message(LOG_ERR, "the new configuration is not used, the old one stays: %s",
-			    words);
-		sd_notify(0, "READY=1");
-	} else if (!agent->registered) {
+	if (!agent->reloading)
 		log_message(LOG_ERR, "%s", words);
+	tell_reload(agent, words);
+	if (!agent->registered) {
 		stop(agent, AGENT_EXIT_FAILED);
-	} else {
-		log_message(LOG_ERR, "%s", words);
+	} else if (!has_handler(agent)) {
 		agent->failures++;
 		schedule_restart(agent);
 	}
 }
 
-static void on_current_died(struct agent *agent, const char *words)
+/* The current generation is of no use for handshakes any more. */
+static void on_current_lost(struct agent *agent, const char *words)
 {
-	agent->current = NULL;
 	log_message(LOG_ERR, "%s", words);
 	if (session_now() - agent->ready_since >= AGENT_STABLE_USEC)
 		agent->failures = 0;
@@ -221,27 +325,51 @@ static void on_current_died(struct agent *agent, const char *words)
 	agent->failures++;
 }
 
+static void on_failing(void *arg, struct generation *generation, const char *words)
+{
+	struct agent *agent = arg;
+
+	if (!generation_usable(generation)) {
+		snprintf(agent->reason, sizeof(agent->reason), "%s", words);
+		sessions_fail_handshakes(agent->sessions, generation_handler(generation),
+					 ECONNRESET, words);
+	}
+	if (generation != succession_current(agent->succession) || agent->stopping)
+		return;
+	if (!generation_usable(generation)) {
+		on_current_lost(agent, words);
+		return;
+	}
+	log_message(LOG_NOTICE, "%s: starting its successor", words);
+	if (agent->candidate)
+		return;
+	agent->wanted = true;
+	try_successor(agent);
+}
+
 static void on_ended(void *arg, struct generation *generation, enum generation_end how,
 		     const char *words)
 {
-	struct handler *handler = generation_handler(generation);
 	struct agent *agent = arg;
+	bool current = generation == succession_current(agent->succession);
 
 	g_ptr_array_remove_fast(agent->generations, generation);
-	if (how != GENERATION_RETIRED)
+	if (how == GENERATION_FAILED || how == GENERATION_DIED)
 		snprintf(agent->reason, sizeof(agent->reason), "%s", words);
-	if (how == GENERATION_RETIRED)
-		log_message(handler->sessions ? LOG_ERR : LOG_DEBUG, "generation %u: %s",
-			    handler->number, words);
-	sessions_orphan(agent->sessions, handler, words);
-	if (generation == agent->candidate)
+	log_message(LOG_DEBUG, "generation %u: %s", generation_handler(generation)->number, words);
+	if (generation == agent->candidate) {
 		on_candidate_failed(agent, words);
-	else if (generation == agent->current)
-		on_current_died(agent, words);
+		return;
+	}
+	succession_ended(agent->succession, generation, how, words);
+	if (current && !agent->stopping)
+		on_current_lost(agent, words);
 }
 
 static const struct generation_ops generation_ops = {
 	.ready = on_ready,
+	.failing = on_failing,
+	.idle = on_idle,
 	.message = on_message,
 	.ended = on_ended,
 };
@@ -256,26 +384,28 @@ static void begin(struct agent *agent, struct handshake *handshake)
 		.cgroup = handshake->cgroup,
 	};
 	char words[TLS_HANDOFF_MAX_ERROR + 1];
+	struct generation *current;
 	int ret;
 
-	if (!agent->current) {
+	if (!has_handler(agent)) {
 		snprintf(words, sizeof(words), "tlshd cannot handshake now: %s", agent->reason);
 		sessions_refuse(agent->sessions, handshake, ESRCH, words);
 		return;
 	}
-	ret = policy_check(generation_policy(agent->current), &caller, words, sizeof(words));
+	current = succession_current(agent->succession);
+	ret = policy_check(generation_policy(current), &caller, words, sizeof(words));
 	if (ret < 0)
 		sessions_refuse(agent->sessions, handshake, -ret, words);
 	else
-		sessions_open(agent->sessions, generation_handler(agent->current), handshake);
+		sessions_open(agent->sessions, generation_handler(current), handshake);
 }
 
 /* Handshakes wait in the kernel while a generation is being started, except after failures. */
 static bool may_accept(const struct agent *agent)
 {
-	if (agent->current)
-		return generation_usable(agent->current);
-	return agent->registered && agent->failures > 1;
+	if (agent->stopping)
+		return false;
+	return has_handler(agent) || (agent->registered && agent->failures > 1);
 }
 
 static void on_accept(evutil_socket_t fd, short what, void *arg)
@@ -312,35 +442,83 @@ static const struct netlink_ops netlink_ops = { on_netlink_ready };
 
 static void reload(struct agent *agent)
 {
-	struct generation *previous = agent->candidate;
 	struct timespec now;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%lld",
 		   (long long)now.tv_sec * 1000000 + now.tv_nsec / 1000);
-	agent->candidate = NULL;
-	if (start_candidate(agent) < 0) {
-		agent->candidate = previous;
-		log_message(LOG_ERR, "the new configuration is not used, the old one stays");
-		sd_notify(0, "READY=1");
+	agent->reloading = true;
+	agent->wanted = true;
+	try_successor(agent);
+}
+
+static int ask_tickets(struct agent *agent, struct generation *generation, uint32_t request,
+		       uint32_t action)
+{
+	uint32_t payload[2] = { htole32(request), htole32(action) };
+
+	if (!generation || !generation_alive(generation))
+		return -ESRCH;
+	return channel_send(generation_handler(generation)->channel, CHANNEL_TICKETS, 0, false,
+			    payload, sizeof(payload));
+}
+
+static int on_control_tickets(void *arg, uint32_t request, uint32_t action)
+{
+	struct agent *agent = arg;
+
+	/* What one has issued, the other one may get. */
+	if (action != CHANNEL_TICKETS_SHOW)
+		(void)!ask_tickets(agent, succession_predecessor(agent->succession), request,
+				   action);
+	return ask_tickets(agent, succession_current(agent->succession), request, action);
+}
+
+static void on_control_reload(void *arg)
+{
+	reload(arg);
+}
+
+static const struct control_ops control_ops = { on_control_tickets, on_control_reload };
+
+/* Without it tlshd serves all the same. */
+static void open_control(struct agent *agent)
+{
+	int ret = control_new(agent->base, &control_ops, agent, &agent->control);
+
+	if (ret == -EADDRINUSE)
+		log_message(LOG_WARNING, "another tlshd has the control socket: this one runs "
+					 "without");
+	else if (ret < 0)
+		log_message(LOG_WARNING, "no control socket: %s", strerror(-ret));
+}
+
+/* The sessions stay; what their next session handler needs is left for it. */
+static void end(struct agent *agent, bool restart)
+{
+	if (agent->stopping) {
+		stop(agent, 0);
 		return;
 	}
-	/* One that was still starting would come with an older state of the file. */
-	if (previous)
-		generation_retire(previous);
+	agent->stopping = true;
+	agent->restarting = restart;
+	sd_notify(0, restart ? "RELOADING=1" : "STOPPING=1");
+	log_message(LOG_NOTICE, "%s, %zu sessions open", restart ? "restarting" : "ending",
+		    sessions_count(agent->sessions));
+	if (agent->candidate)
+		generation_retire(agent->candidate);
+	agent->candidate = NULL;
+	succession_stop(agent->succession);
 }
 
 static void on_signal(evutil_socket_t number, short what, void *arg)
 {
 	struct agent *agent = arg;
 
-	if (number == SIGHUP) {
+	if (number == SIGHUP)
 		reload(agent);
-		return;
-	}
-	sd_notify(0, "STOPPING=1");
-	log_message(LOG_NOTICE, "ending, %zu sessions open", sessions_count(agent->sessions));
-	stop(agent, 0);
+	else
+		end(agent, number == SIGUSR2);
 }
 
 static void raise_fd_limit(void)
@@ -403,8 +581,7 @@ static bool may_administer(void)
 
 static int setup(struct agent *agent)
 {
-	const int signals[SIGNALS] = { SIGTERM, SIGINT, SIGHUP };
-	int i;
+	size_t i;
 
 	agent->base = event_base_new();
 	if (!agent->base)
@@ -413,8 +590,8 @@ static int setup(struct agent *agent)
 	agent->accept = event_new(agent->base, -1, 0, on_accept, agent);
 	if (!agent->restart || !agent->accept)
 		return -ENOMEM;
-	for (i = 0; i < SIGNALS; i++) {
-		agent->signals[i] = evsignal_new(agent->base, signals[i], on_signal, agent);
+	for (i = 0; i < G_N_ELEMENTS(signal_numbers); i++) {
+		agent->signals[i] = evsignal_new(agent->base, signal_numbers[i], on_signal, agent);
 		if (!agent->signals[i] || event_add(agent->signals[i], NULL))
 			return -ENOMEM;
 	}
@@ -430,7 +607,10 @@ static int start(struct agent *agent)
 		log_message(LOG_ERR, "tlshd must be started as root: CAP_NET_ADMIN is missing");
 		return AGENT_EXIT_FAILED;
 	}
-	ret = setup(agent);
+	/* First: what was inherited has the lowest numbers. */
+	ret = statestore_new(&agent->store);
+	if (ret == 0)
+		ret = setup(agent);
 	if (ret == 0)
 		ret = netlink_open(agent->base, &netlink_ops, agent, &agent->netlink);
 	if (ret == -ENOENT) {
@@ -440,12 +620,16 @@ static int start(struct agent *agent)
 	}
 	if (ret == 0)
 		ret = sessions_new(agent->base, agent->netlink, &agent->sessions);
+	if (ret == 0)
+		ret = succession_new(agent->base, agent->netlink, agent->sessions, agent->store,
+				     on_settled, agent, &agent->succession);
 	if (ret < 0) {
 		log_message(LOG_ERR, "cannot start: %s", strerror(-ret));
 		return AGENT_EXIT_FAILED;
 	}
 	raise_fd_limit();
-	if (start_candidate(agent) < 0)
+	open_control(agent);
+	if (start_candidate(agent, NULL) < 0)
 		return AGENT_EXIT_FAILED;
 	ret = drop_capabilities();
 	if (ret < 0) {
@@ -455,29 +639,56 @@ static int start(struct agent *agent)
 	return 0;
 }
 
-int agent_run(const struct generation_settings *settings)
+static void cleanup(struct agent *agent)
+{
+	size_t i;
+
+	/* Closing the session fds ends pending handshakes; closing the channels, the children. */
+	control_free(agent->control);
+	succession_free(agent->succession);
+	sessions_free(agent->sessions);
+	for (i = 0; i < agent->generations->len; i++)
+		generation_free(agent->generations->pdata[i]);
+	g_ptr_array_unref(agent->generations);
+	netlink_close(agent->netlink);
+	for (i = 0; i < G_N_ELEMENTS(signal_numbers); i++)
+		if (agent->signals[i])
+			event_free(agent->signals[i]);
+	if (agent->accept)
+		event_free(agent->accept);
+	if (agent->restart)
+		event_free(agent->restart);
+	if (agent->base)
+		event_base_free(agent->base);
+}
+
+/* As root, what is executed has the capabilities again that were dropped. */
+static void execute_anew(struct agent *agent, const char *program, char *argv[])
+{
+	int ret = statestore_pass_on(agent->store);
+
+	if (ret == 0 && program)
+		execv(program, argv);
+	log_message(LOG_ERR, "cannot execute %s: %s", program ? program : "tlshd",
+		    strerror(ret < 0 ? -ret : errno));
+	/* Better the program that runs already than none */
+	if (ret == 0)
+		execv("/proc/self/exe", argv);
+}
+
+int agent_run(const struct generation_settings *settings, const char *program, char *argv[])
 {
 	struct agent agent = { .settings = settings };
-	guint i;
 
 	agent.generations = g_ptr_array_new();
 	agent.status = start(&agent);
 	if (agent.status == 0)
 		event_base_dispatch(agent.base);
-	/* Closing the session fds ends pending handshakes; closing the channels, the children. */
-	sessions_free(agent.sessions);
-	for (i = 0; i < agent.generations->len; i++)
-		generation_free(agent.generations->pdata[i]);
-	g_ptr_array_unref(agent.generations);
-	netlink_close(agent.netlink);
-	for (i = 0; i < SIGNALS; i++)
-		if (agent.signals[i])
-			event_free(agent.signals[i]);
-	if (agent.accept)
-		event_free(agent.accept);
-	if (agent.restart)
-		event_free(agent.restart);
-	if (agent.base)
-		event_base_free(agent.base);
+	cleanup(&agent);
+	if (agent.restarting && agent.status == 0) {
+		execute_anew(&agent, program, argv);
+		agent.status = AGENT_EXIT_FAILED;
+	}
+	statestore_free(agent.store);
 	return agent.status;
 }

@@ -12,8 +12,9 @@
 #define AGENT_EXIT_USAGE     2
 #define AGENT_EXIT_NO_MODULE 4
 
-/* Runs until SIGTERM or SIGINT.  The exit status. */
-int agent_run(const struct generation_settings *settings);
+/* Runs until SIGTERM or SIGINT.  The exit status.  On SIGUSR2 it executes @program, an absolute
+ * path, with @argv, and returns only if that fails. */
+int agent_run(const struct generation_settings *settings, const char *program, char *argv[]);
 /* tlshd -t: mistakes on standard error, in all rooms' parts.  0 or 1. */
 int agent_check(const struct generation_settings *settings);
 

@@ -9,7 +9,7 @@
 #include <sys/types.h>
 
 #define CHILD_FIRST_FD 3 /* inherited descriptors start here */
-#define CHILD_MAX_FDS  2
+#define CHILD_MAX_FDS  6
 
 /* Runs @program of the libexec folder with @argv (argv[0] is @program), @fds as descriptors 3
  * and up, and standard error @log_fd (-1: ours).  0 or -errno; a program that cannot be

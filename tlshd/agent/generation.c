@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -24,6 +25,9 @@
 #define GENERATION_HELLO_SECONDS 60   /* a slow TPM loads and tests many keys meanwhile */
 #define GENERATION_WAIT_MS	 500  /* between a channel's end and the exit status */
 #define GENERATION_EXIT_MS	 3000 /* to exit by itself, so that a TPM's slots are given back */
+
+#define GENERATION_FINISH_SECONDS 5 /* to answer, save and exit */
+#define SESSION_SOCKETS		  2 /* what tlshd-session inherits first */
 
 enum { SESSION, KEYS, CHILDREN };
 
@@ -46,8 +50,12 @@ struct generation {
 	struct child children[CHILDREN];
 	struct event *timer; /* HELLO's deadline, then the wait for an exit status */
 	struct event *end;   /* runs the end from the loop */
+	int state;	     /* O_PATH descriptor that came with HELLO, or -1 */
 	bool ready;
-	bool closed; /* the channel is at its end */
+	bool keyless;	/* the key holder has died */
+	bool closed;	/* the channel is at its end */
+	bool finishing; /* the agent has said its last word */
+	bool finished;	/* and the session handler, too */
 	bool retired;
 	bool ended;   /* end is scheduled; words say why */
 	bool reaping; /* the owner knows; only the processes' exit is missing */
@@ -59,9 +67,28 @@ struct handler *generation_handler(struct generation *generation)
 	return &generation->handler;
 }
 
+bool generation_alive(const struct generation *generation)
+{
+	return generation->ready && !generation->closed && !generation->finishing &&
+	       !generation->ended;
+}
+
 bool generation_usable(const struct generation *generation)
 {
-	return generation->ready && !generation->closed && !generation->ended;
+	return generation_alive(generation) && !generation->keyless;
+}
+
+bool generation_finishing(const struct generation *generation)
+{
+	return generation->finishing;
+}
+
+int generation_take_state(struct generation *generation)
+{
+	int fd = generation->state;
+
+	generation->state = -1;
+	return fd;
 }
 
 const struct policy *generation_policy(const struct generation *generation)
@@ -84,6 +111,15 @@ static void __attribute__((format(printf, 2, 3))) generation_stop(struct generat
 	event_active(generation->end, EV_TIMEOUT, 1);
 }
 
+/* The owner looks at the number of handshakes itself, from the loop. */
+static void on_idle(struct handler *handler)
+{
+	struct generation *generation = (struct generation *)handler;
+
+	if (generation->ops->idle && generation->ready)
+		generation->ops->idle(generation->arg, generation);
+}
+
 static bool generation_running(const struct generation *generation)
 {
 	return generation->children[SESSION].pid || generation->children[KEYS].pid;
@@ -99,7 +135,9 @@ static void on_end(evutil_socket_t fd, short what, void *arg)
 	channel_free(generation->handler.channel);
 	generation->handler.channel = NULL;
 	generation->reaping = true;
-	if (generation->retired)
+	if (generation->finished)
+		how = GENERATION_FINISHED;
+	else if (generation->retired)
 		how = GENERATION_RETIRED;
 	else if (generation->ready)
 		how = GENERATION_DIED;
@@ -108,12 +146,12 @@ static void on_end(evutil_socket_t fd, short what, void *arg)
 		generation_free(generation);
 }
 
-static void on_idle(struct handler *handler)
+/* Only a path to a file, as the protocol has it: nothing that reading or closing could hang on. */
+static bool is_state(int fd)
 {
-	struct generation *generation = (struct generation *)handler;
+	struct stat status;
 
-	if (generation->retired)
-		generation_stop(generation, "its last session was closed");
+	return fcntl(fd, F_GETFL) & O_PATH && fstat(fd, &status) == 0 && S_ISREG(status.st_mode);
 }
 
 static int on_hello(struct generation *generation, const struct channel_message *message)
@@ -126,6 +164,11 @@ static int on_hello(struct generation *generation, const struct channel_message 
 	if (le32toh(version) != CHANNEL_VERSION) {
 		log_message(LOG_ERR, "tlshd-session speaks version %u of the channel, not %u",
 			    le32toh(version), CHANNEL_VERSION);
+		return -EPROTO;
+	}
+	generation->state = channel_take_fd(message);
+	if (generation->state >= 0 && !is_state(generation->state)) {
+		log_message(LOG_ERR, "tlshd-session passed something else than its memory");
 		return -EPROTO;
 	}
 	generation->ready = true;
@@ -142,7 +185,25 @@ static int on_message(void *arg, const struct channel_message *message)
 		return on_hello(generation, message);
 	if (!generation->ready)
 		return -EPROTO;
+	if (message->type == CHANNEL_RETIRE) {
+		generation->ops->failing(generation->arg, generation,
+					 "tlshd-session was asked to end");
+		return 0;
+	}
 	return generation->ops->message(generation->arg, generation, message);
+}
+
+/* Its last words are heard when the channel is at its end; its state is complete when it exited. */
+static void generation_check_finished(struct generation *generation)
+{
+	const struct child *session = &generation->children[SESSION];
+
+	if (!generation->closed || session->pid)
+		return;
+	generation->finished = WIFEXITED(session->status) && !WEXITSTATUS(session->status);
+	generation->retired = true;
+	generation_stop(generation, generation->finished ? "it has left its state" :
+							   "it could not leave its state");
 }
 
 /* The channel ends a moment before the process does: its exit status says more. */
@@ -152,13 +213,15 @@ static void on_channel_closed(void *arg, int error)
 	struct generation *generation = arg;
 
 	generation->closed = true;
-	if (error && error != -ECONNRESET)
+	if (generation->finishing && !error)
+		generation_check_finished(generation);
+	else if (error && error != -ECONNRESET)
 		generation_stop(generation, "tlshd-session's channel failed: %s", strerror(-error));
 	else if (evtimer_add(generation->timer, &moment))
 		generation_stop(generation, "tlshd-session closed its channel");
 }
 
-static const struct channel_ops channel_ops = { on_message, on_channel_closed };
+static const struct channel_ops channel_ops = { on_message, on_channel_closed, true };
 
 /* Which child's end is the reason of the other's: -1 if none has ended. */
 static int generation_cause(const struct generation *generation)
@@ -169,6 +232,8 @@ static int generation_cause(const struct generation *generation)
 	for (i = 0; i < CHILDREN; i++) {
 		if (children[i].pidfd < 0 || children[i].pid)
 			continue;
+		if (i == KEYS && generation->keyless)
+			continue; /* that was said */
 		if (WIFSIGNALED(children[i].status))
 			return i;
 		if (cause < 0 || !children[cause].status)
@@ -185,28 +250,71 @@ static void generation_blame(struct generation *generation, int cause)
 	generation_stop(generation, "%s ended unexpectedly (%s)", programs[cause], how);
 }
 
+/* The session handler can do without the key holder, except in handshakes. */
+static void generation_lost_keys(struct generation *generation)
+{
+	char how[64], words[128];
+
+	generation->keyless = true;
+	child_describe(generation->children[KEYS].status, how, sizeof(how));
+	snprintf(words, sizeof(words), "tlshd-keys ended unexpectedly (%s)", how);
+	generation->ops->failing(generation->arg, generation, words);
+}
+
+static bool generation_has_lost_keys(const struct generation *generation, int cause)
+{
+	return cause == KEYS && generation->ready && !generation->closed &&
+	       generation->children[SESSION].pid;
+}
+
 static void on_timer(evutil_socket_t fd, short what, void *arg)
 {
 	struct generation *generation = arg;
 	int cause = generation_cause(generation);
 
-	if (generation->reaping)
+	if (generation->reaping) {
 		generation_free(generation);
-	else if (cause >= 0)
+	} else if (generation->finishing) {
+		generation->retired = true;
+		if (generation->children[SESSION].pid)
+			kill(generation->children[SESSION].pid, SIGKILL);
+		generation_stop(generation, "it did not leave its state within %d seconds",
+				GENERATION_FINISH_SECONDS);
+	} else if (generation_has_lost_keys(generation, cause)) {
+		generation_lost_keys(generation);
+	} else if (cause >= 0) {
 		generation_blame(generation, cause);
-	else if (generation->closed)
+	} else if (generation->closed) {
 		generation_stop(generation, "tlshd-session closed its channel");
-	else
+	} else if (!generation->ready) {
 		generation_stop(generation, "tlshd-session was not ready within %d seconds",
 				GENERATION_HELLO_SECONDS);
+	}
 }
 
 /* One that ends draws the other one with it, and they are not always seen in that order. */
-static void on_exit_event(evutil_socket_t fd, short what, void *arg)
+static void generation_child_ended(struct generation *generation)
 {
 	const struct timeval moment = { 0, GENERATION_WAIT_MS * 1000 };
+	int cause = generation_cause(generation);
+
+	if (cause < 0)
+		return;
+	if (generation_has_lost_keys(generation, cause)) {
+		if (generation->children[KEYS].status || evtimer_add(generation->timer, &moment))
+			generation_lost_keys(generation);
+		return;
+	}
+	generation->closed = true;
+	if (WIFSIGNALED(generation->children[cause].status) || !generation_running(generation) ||
+	    evtimer_add(generation->timer, &moment))
+		generation_blame(generation, cause);
+}
+
+static void on_exit_event(evutil_socket_t fd, short what, void *arg)
+{
 	struct generation *generation = arg;
-	int i, cause;
+	int i;
 
 	for (i = 0; i < CHILDREN; i++) {
 		struct child *child = &generation->children[i];
@@ -216,15 +324,13 @@ static void on_exit_event(evutil_socket_t fd, short what, void *arg)
 		child->pid = 0;
 		event_del(child->exit_event);
 	}
-	cause = generation_cause(generation);
 	if (generation->reaping) {
 		if (!generation_running(generation))
 			generation_free(generation);
-	} else if (cause >= 0) {
-		generation->closed = true;
-		if (WIFSIGNALED(generation->children[cause].status) ||
-		    !generation_running(generation) || evtimer_add(generation->timer, &moment))
-			generation_blame(generation, cause);
+	} else if (generation->finishing) {
+		generation_check_finished(generation);
+	} else {
+		generation_child_ended(generation);
 	}
 }
 
@@ -248,12 +354,22 @@ static void child_free(struct child *child, bool patient)
 static int start_child(struct generation *generation, int which,
 		       const struct generation_settings *settings, const int *fds, size_t fd_count)
 {
-	const char *argv[6] = { programs[which], "-c", settings->config_path, "-s" };
+	const char *argv[6 + 2 * GENERATION_MAX_STATES] = { programs[which], "-c",
+							    settings->config_path, "-s" };
 	struct child *child = &generation->children[which];
+	char numbers[GENERATION_MAX_STATES][8];
 	int ret, log[2] = { -1, -1 };
+	size_t i, argc = 4;
 
 	if (settings->verbose)
-		argv[4] = "-v";
+		argv[argc++] = "-v";
+	/* Behind the two sockets come the memories of those before it. */
+	for (i = SESSION_SOCKETS; i < fd_count; i++) {
+		snprintf(numbers[i - SESSION_SOCKETS], sizeof(numbers[0]), "%zu",
+			 CHILD_FIRST_FD + i);
+		argv[argc++] = "-r";
+		argv[argc++] = numbers[i - SESSION_SOCKETS];
+	}
 	if (!settings->to_stderr) {
 		if (pipe2(log, O_CLOEXEC) < 0)
 			return -errno;
@@ -283,22 +399,29 @@ static int start_child(struct generation *generation, int which,
 static int start_children(struct generation *generation, const struct generation_settings *settings)
 {
 	int agent[2] = { -1, -1 }, keys[2] = { -1, -1 }, ret;
+	int fds[SESSION_SOCKETS + GENERATION_MAX_STATES];
+	size_t i;
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, agent) < 0 ||
 	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, keys) < 0) {
 		ret = -errno;
 		goto out;
 	}
+	fds[0] = agent[1];
+	fds[1] = keys[0];
+	for (i = 0; i < settings->state_count; i++)
+		fds[SESSION_SOCKETS + i] = settings->states[i];
 	ret = start_child(generation, KEYS, settings, (int[]){ keys[1] }, 1);
 	if (ret == 0)
-		ret = start_child(generation, SESSION, settings, (int[]){ agent[1], keys[0] }, 2);
+		ret = start_child(generation, SESSION, settings, fds,
+				  SESSION_SOCKETS + settings->state_count);
 	if (ret == 0)
 		ret = channel_new(generation->base, agent[0], &channel_ops, generation,
 				  &generation->handler.channel);
 	if (ret == 0)
 		agent[0] = -1;
 out:
-	for (int i = 0; i < 2; i++) {
+	for (i = 0; i < 2; i++) {
 		if (agent[i] >= 0)
 			close(agent[i]);
 		if (keys[i] >= 0)
@@ -312,7 +435,6 @@ int generation_start(struct event_base *base, const struct generation_settings *
 		     struct generation **ret_generation)
 {
 	const struct timeval deadline = { GENERATION_HELLO_SECONDS, 0 };
-	static unsigned int number;
 	struct generation *generation;
 	uint32_t version = htole32(CHANNEL_VERSION);
 	int ret = -ENOMEM;
@@ -326,8 +448,9 @@ int generation_start(struct event_base *base, const struct generation_settings *
 	generation->ops = ops;
 	generation->arg = arg;
 	generation->policy = policy;
-	generation->handler.number = ++number;
+	generation->handler.number = settings->number;
 	generation->handler.idle = on_idle;
+	generation->state = -1;
 	for (int i = 0; i < CHILDREN; i++)
 		generation->children[i].pidfd = -1;
 	generation->timer = evtimer_new(base, on_timer, generation);
@@ -353,8 +476,22 @@ int generation_start(struct event_base *base, const struct generation_settings *
 void generation_retire(struct generation *generation)
 {
 	generation->retired = true;
-	if (!generation->handler.sessions)
-		generation_stop(generation, "it has no sessions");
+	generation_stop(generation, "it is not wanted any more");
+}
+
+void generation_finish(struct generation *generation)
+{
+	const struct timeval patience = { GENERATION_FINISH_SECONDS, 0 };
+
+	if (generation->finishing || generation->ended)
+		return;
+	generation->finishing = true;
+	if (evtimer_add(generation->timer, &patience)) {
+		generation_retire(generation);
+		return;
+	}
+	channel_shut(generation->handler.channel);
+	generation_check_finished(generation);
 }
 
 void generation_free(struct generation *generation)
@@ -368,6 +505,8 @@ void generation_free(struct generation *generation)
 		event_free(generation->timer);
 	if (generation->end)
 		event_free(generation->end);
+	if (generation->state >= 0)
+		close(generation->state);
 	policy_free(generation->policy);
 	free(generation);
 }

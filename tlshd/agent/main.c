@@ -3,7 +3,11 @@
  * tlshd: command line of the agent.
  */
 #include <getopt.h>
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "agent.h"
 #include "config.h"
@@ -17,6 +21,21 @@ static const char usage[] = "usage: tlshd [-c FILE] [-s] [-v] [-t] [-h]\n"
 			    "  -t, --test              check the configuration and exit\n"
 			    "  -h, --help              this\n";
 
+/* Where this program was started from, for SIGUSR2: what lies there then, perhaps newer. */
+static char *program_path(const char *name)
+{
+	char path[PATH_MAX];
+	char *absolute;
+	ssize_t n;
+
+	if (name[0] == '/')
+		return strdup(name);
+	if (strchr(name, '/') && getcwd(path, sizeof(path)))
+		return asprintf(&absolute, "%s/%s", path, name) < 0 ? NULL : absolute;
+	n = readlink("/proc/self/exe", path, sizeof(path) - 1);
+	return n < 0 ? NULL : strndup(path, n);
+}
+
 int main(int argc, char *argv[])
 {
 	static const struct option options[] = {
@@ -29,7 +48,8 @@ int main(int argc, char *argv[])
 	};
 	struct generation_settings settings = { .config_path = CONFIG_DEFAULT_PATH };
 	bool test = false;
-	int option;
+	int option, status;
+	char *program;
 
 	while ((option = getopt_long(argc, argv, "c:svth", options, NULL)) != -1) {
 		switch (option) {
@@ -58,5 +78,10 @@ int main(int argc, char *argv[])
 		return AGENT_EXIT_USAGE;
 	}
 	log_open("tlshd", settings.to_stderr || test, settings.verbose);
-	return test ? agent_check(&settings) : agent_run(&settings);
+	if (test)
+		return agent_check(&settings);
+	program = program_path(argv[0]);
+	status = agent_run(&settings, program, argv);
+	free(program);
+	return status;
 }

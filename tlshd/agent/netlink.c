@@ -40,6 +40,9 @@ struct netlink {
 	uint32_t seq;
 	int result;
 	struct handshake *handshake; /* where the answer to ACCEPT goes */
+	int *attached;		     /* where ATTACH's goes */
+	void (*each)(void *arg, const struct netlink_session *session);
+	void *each_arg;
 };
 
 static struct nla_policy policy[TLS_HANDOFF_A_SESSION_MAX + 1] = {
@@ -59,6 +62,9 @@ static struct nla_policy policy[TLS_HANDOFF_A_SESSION_MAX + 1] = {
 	[TLS_HANDOFF_A_SESSION_MIN_VERSION] = { .type = NLA_U16 },
 	[TLS_HANDOFF_A_SESSION_MAX_VERSION] = { .type = NLA_U16 },
 	[TLS_HANDOFF_A_SESSION_RESUME] = { .type = NLA_U32 },
+	[TLS_HANDOFF_A_SESSION_STATE] = { .type = NLA_U32 },
+	[TLS_HANDOFF_A_SESSION_TX_GENERATION] = { .type = NLA_U64 },
+	[TLS_HANDOFF_A_SESSION_RX_GENERATION] = { .type = NLA_U64 },
 };
 
 void handshake_clear(struct handshake *handshake)
@@ -155,10 +161,75 @@ static int parse_accept(struct nlattr **attrs, struct handshake *h)
 	return ret;
 }
 
+static uint64_t get_u64(struct nlattr **attrs, int type)
+{
+	return attrs[type] ? nla_get_u64(attrs[type]) : 0;
+}
+
+/* One session of GET's answer. */
+static int parse_session(struct nlattr **attrs, struct netlink_session *s)
+{
+	struct handshake *h = &s->handshake;
+	size_t remote_len = 0;
+
+	memset(s, 0, sizeof(*s));
+	h->fd = -1;
+	if (!attrs[TLS_HANDOFF_A_SESSION_ID] || !attrs[TLS_HANDOFF_A_SESSION_STATE])
+		return -EPROTO;
+	h->id = nla_get_u64(attrs[TLS_HANDOFF_A_SESSION_ID]);
+	h->role = get_u32(attrs, TLS_HANDOFF_A_SESSION_ROLE);
+	h->uid = get_u32(attrs, TLS_HANDOFF_A_SESSION_UID);
+	s->state = get_u32(attrs, TLS_HANDOFF_A_SESSION_STATE);
+	s->tx_generation = get_u64(attrs, TLS_HANDOFF_A_SESSION_TX_GENERATION);
+	s->rx_generation = get_u64(attrs, TLS_HANDOFF_A_SESSION_RX_GENERATION);
+	if (get_string(attrs, TLS_HANDOFF_A_SESSION_PROFILE, h->profile, sizeof(h->profile)) ||
+	    get_string(attrs, TLS_HANDOFF_A_SESSION_PEER_NAME, h->peer_name,
+		       sizeof(h->peer_name)) ||
+	    get_bytes(attrs, TLS_HANDOFF_A_SESSION_REMOTE, &h->remote, sizeof(h->remote),
+		      &remote_len))
+		return -EMSGSIZE;
+	return 0;
+}
+
+static void on_session(struct netlink *netlink, struct nlattr **attrs)
+{
+	struct netlink_session session;
+
+	/* What cannot be understood is left alone. */
+	if (parse_session(attrs, &session) == 0)
+		netlink->each(netlink->each_arg, &session);
+}
+
+static int parse_attach(struct nlattr **attrs, int *ret_fd)
+{
+	if (!attrs[TLS_HANDOFF_A_SESSION_SESSION_FD])
+		return -EPROTO;
+	*ret_fd = nla_get_s32(attrs[TLS_HANDOFF_A_SESSION_SESSION_FD]);
+	return 0;
+}
+
+/* What answers the request under way. */
+static void on_answer(struct netlink *netlink, uint8_t command, struct nlmsghdr *header)
+{
+	struct nlattr *attrs[TLS_HANDOFF_A_SESSION_MAX + 1];
+	int ret = genlmsg_parse(header, 0, attrs, TLS_HANDOFF_A_SESSION_MAX, policy);
+
+	if (ret < 0)
+		netlink->result = -EPROTO;
+	else if (command == TLS_HANDOFF_CMD_ACCEPT && netlink->handshake)
+		netlink->result = parse_accept(attrs, netlink->handshake);
+	else if (command == TLS_HANDOFF_CMD_ATTACH && netlink->attached)
+		netlink->result = parse_attach(attrs, netlink->attached);
+	else if (command == TLS_HANDOFF_CMD_GET && netlink->each)
+		on_session(netlink, attrs);
+	/* One answer, except for GET */
+	netlink->handshake = NULL;
+	netlink->attached = NULL;
+}
+
 static int on_valid(struct nl_msg *msg, void *arg)
 {
 	struct nlmsghdr *header = nlmsg_hdr(msg);
-	struct nlattr *attrs[TLS_HANDOFF_A_SESSION_MAX + 1];
 	struct nlattr *ctrl[CTRL_ATTR_MAX + 1];
 	struct netlink *netlink = arg;
 	struct genlmsghdr *genl;
@@ -176,13 +247,8 @@ static int on_valid(struct nl_msg *msg, void *arg)
 		}
 	} else if (genl->cmd == TLS_HANDOFF_CMD_READY) {
 		event_active(netlink->kick, EV_TIMEOUT, 1);
-	} else if (genl->cmd == TLS_HANDOFF_CMD_ACCEPT && netlink->waiting && netlink->handshake &&
-		   header->nlmsg_seq == netlink->seq) {
-		if (genlmsg_parse(header, 0, attrs, TLS_HANDOFF_A_SESSION_MAX, policy) < 0)
-			netlink->result = -EPROTO;
-		else
-			netlink->result = parse_accept(attrs, netlink->handshake);
-		netlink->handshake = NULL;
+	} else if (netlink->waiting && header->nlmsg_seq == netlink->seq) {
+		on_answer(netlink, genl->cmd, header);
 	}
 	return NL_OK;
 }
@@ -207,28 +273,43 @@ static int on_error(struct sockaddr_nl *who, struct nlmsgerr *error, void *arg)
 	return NL_SKIP;
 }
 
+/* The end of a dump carries its errno. */
+static int on_finish(struct nl_msg *msg, void *arg)
+{
+	struct nlmsghdr *header = nlmsg_hdr(msg);
+	struct netlink *netlink = arg;
+	int32_t error = 0;
+
+	if (!netlink->waiting || header->nlmsg_seq != netlink->seq)
+		return NL_OK;
+	if (nlmsg_datalen(header) >= (int)sizeof(error))
+		memcpy(&error, nlmsg_data(header), sizeof(error));
+	if (error < 0)
+		netlink->result = error;
+	netlink->waiting = false;
+	return NL_OK;
+}
+
 /* Events of this family carry no sequence number of ours. */
 static int on_seq_check(struct nl_msg *msg, void *arg)
 {
 	return NL_OK;
 }
 
-/* Sends @msg, frees it, and reads until its acknowledgement.  0 or the kernel's -errno. */
-static int netlink_request(struct netlink *netlink, struct nl_msg *msg, struct handshake *handshake)
+/* Sends @msg, frees it, and reads until its acknowledgement or a dump's end.  0 or the kernel's
+ * -errno. */
+static int netlink_request(struct netlink *netlink, struct nl_msg *msg)
 {
 	struct pollfd poller = { nl_socket_get_fd(netlink->sock), POLLIN };
 	int ret, tries;
 
 	netlink->result = 0;
-	netlink->handshake = handshake;
 	ret = nl_send_auto(netlink->sock, msg);
 	netlink->seq = nlmsg_hdr(msg)->nlmsg_seq;
 	netlink->waiting = ret >= 0;
 	nlmsg_free(msg);
-	if (ret < 0) {
-		netlink->handshake = NULL;
+	if (ret < 0)
 		return ret == -NLE_NOMEM ? -ENOMEM : -EIO;
-	}
 	for (tries = 0; netlink->waiting && tries < NETLINK_TRIES;) {
 		ret = nl_recvmsgs(netlink->sock, netlink->cb);
 		if (ret == -NLE_AGAIN && poll(&poller, 1, NETLINK_ANSWER_MS) == 0)
@@ -238,7 +319,6 @@ static int netlink_request(struct netlink *netlink, struct nl_msg *msg, struct h
 			event_active(netlink->kick, EV_TIMEOUT, 1); /* an event may be lost */
 		}
 	}
-	netlink->handshake = NULL;
 	if (netlink->waiting) {
 		netlink->waiting = false;
 		return -EIO;
@@ -246,16 +326,21 @@ static int netlink_request(struct netlink *netlink, struct nl_msg *msg, struct h
 	return netlink->result;
 }
 
-static struct nl_msg *netlink_message(struct netlink *netlink, uint8_t command)
+static struct nl_msg *netlink_message_flags(struct netlink *netlink, uint8_t command, int flags)
 {
 	struct nl_msg *msg = nlmsg_alloc_size(NETLINK_MESSAGE);
 
-	if (msg && !genlmsg_put(msg, NL_AUTO_PORT, NL_AUTO_SEQ, netlink->family, 0, NLM_F_REQUEST,
-				command, TLS_HANDOFF_FAMILY_VERSION)) {
+	if (msg && !genlmsg_put(msg, NL_AUTO_PORT, NL_AUTO_SEQ, netlink->family, 0,
+				NLM_F_REQUEST | flags, command, TLS_HANDOFF_FAMILY_VERSION)) {
 		nlmsg_free(msg);
 		return NULL;
 	}
 	return msg;
+}
+
+static struct nl_msg *netlink_message(struct netlink *netlink, uint8_t command)
+{
+	return netlink_message_flags(netlink, command, 0);
 }
 
 int netlink_register(struct netlink *netlink)
@@ -265,7 +350,7 @@ int netlink_register(struct netlink *netlink)
 
 	if (!msg)
 		return -ENOMEM;
-	ret = netlink_request(netlink, msg, NULL);
+	ret = netlink_request(netlink, msg);
 	if (ret == 0) {
 		netlink->registered = true;
 		event_active(netlink->kick, EV_TIMEOUT, 1);
@@ -281,7 +366,9 @@ int netlink_accept(struct netlink *netlink, struct handshake *ret_handshake)
 
 	if (!msg)
 		return -ENOMEM;
-	ret = netlink_request(netlink, msg, &handshake);
+	netlink->handshake = &handshake;
+	ret = netlink_request(netlink, msg);
+	netlink->handshake = NULL;
 	if (ret == 0 && handshake.fd < 0)
 		ret = -EPROTO;
 	if (ret < 0) {
@@ -330,6 +417,9 @@ int netlink_done(struct netlink *netlink, const struct handshake_result *r)
 		if (r->limit_records)
 			ret |= nla_put_u64(msg, TLS_HANDOFF_A_SESSION_LIMIT_RECORDS,
 					   r->limit_records);
+		if (r->handler_timeout)
+			ret |= nla_put_u32(msg, TLS_HANDOFF_A_SESSION_HANDLER_TIMEOUT,
+					   r->handler_timeout);
 		if (r->truncation_eof)
 			ret |= nla_put_flag(msg, TLS_HANDOFF_A_SESSION_TRUNCATION_EOF);
 	}
@@ -337,7 +427,47 @@ int netlink_done(struct netlink *netlink, const struct handshake_result *r)
 		nlmsg_free(msg);
 		return -EMSGSIZE;
 	}
-	return netlink_request(netlink, msg, NULL);
+	return netlink_request(netlink, msg);
+}
+
+int netlink_get(struct netlink *netlink,
+		void (*each)(void *arg, const struct netlink_session *session), void *arg)
+{
+	struct nl_msg *msg = netlink_message_flags(netlink, TLS_HANDOFF_CMD_GET, NLM_F_DUMP);
+	int ret;
+
+	if (!msg)
+		return -ENOMEM;
+	netlink->each = each;
+	netlink->each_arg = arg;
+	ret = netlink_request(netlink, msg);
+	netlink->each = NULL;
+	return ret;
+}
+
+int netlink_attach(struct netlink *netlink, uint64_t id, int *ret_fd)
+{
+	struct nl_msg *msg = netlink_message(netlink, TLS_HANDOFF_CMD_ATTACH);
+	int fd = -1, ret;
+
+	if (!msg)
+		return -ENOMEM;
+	if (nla_put_u64(msg, TLS_HANDOFF_A_SESSION_ID, id)) {
+		nlmsg_free(msg);
+		return -EMSGSIZE;
+	}
+	netlink->attached = &fd;
+	ret = netlink_request(netlink, msg);
+	netlink->attached = NULL;
+	if (ret == 0 && fd < 0)
+		ret = -EPROTO;
+	if (ret < 0) {
+		if (fd >= 0)
+			close(fd);
+		return ret;
+	}
+	*ret_fd = fd;
+	return 0;
 }
 
 /* On a socket of its own: events may wait on ours. */
@@ -417,6 +547,7 @@ static int netlink_setup(struct netlink *netlink, struct event_base *base)
 		return -ENOMEM;
 	nl_cb_set(netlink->cb, NL_CB_VALID, NL_CB_CUSTOM, on_valid, netlink);
 	nl_cb_set(netlink->cb, NL_CB_ACK, NL_CB_CUSTOM, on_ack, netlink);
+	nl_cb_set(netlink->cb, NL_CB_FINISH, NL_CB_CUSTOM, on_finish, netlink);
 	nl_cb_set(netlink->cb, NL_CB_SEQ_CHECK, NL_CB_CUSTOM, on_seq_check, netlink);
 	nl_cb_err(netlink->cb, NL_CB_CUSTOM, on_error, netlink);
 	netlink->event = event_new(base, nl_socket_get_fd(netlink->sock), EV_READ | EV_PERSIST,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The agent's end of the netlink family tls_handoff: REGISTER, READY, ACCEPT and
- * DONE.  A request is answered inside the kernel before it returns, so nothing
- * here waits.
+ * The agent's end of the netlink family tls_handoff: REGISTER, READY, ACCEPT,
+ * DONE, ATTACH and GET.  A request is answered inside the kernel before it
+ * returns, so nothing here waits.
  */
 #ifndef TLSHD_AGENT_NETLINK_H
 #define TLSHD_AGENT_NETLINK_H
@@ -54,6 +54,7 @@ struct handshake_result {
 	uint32_t auth;
 	bool resumed, truncation_eof;
 	uint64_t limit_records;
+	uint32_t handler_timeout; /* milliseconds; 0: the kernel's default */
 	uint32_t verify_status;
 	int alert_sent, alert_received; /* -1: none */
 	const uint8_t *alpn;		/* bare name */
@@ -86,6 +87,23 @@ int netlink_accept(struct netlink *netlink, struct handshake *ret_handshake)
 
 /* 0; -ENOENT: the program gave up meanwhile; else -errno. */
 int netlink_done(struct netlink *netlink, const struct handshake_result *result)
+	__attribute__((warn_unused_result));
+
+/* A session of this namespace as GET tells of it */
+struct netlink_session {
+	struct handshake handshake; /* id, role, uid, remote, profile, peer_name; no fd */
+	uint32_t state;		    /* TLS_HANDOFF_STATE_* */
+	uint64_t tx_generation, rx_generation;
+};
+
+/* Calls @each for every session.  0 or -errno, perhaps after some of them. */
+int netlink_get(struct netlink *netlink,
+		void (*each)(void *arg, const struct netlink_session *session), void *arg)
+	__attribute__((warn_unused_result));
+
+/* A new session fd for an established session.  0; -ENOENT: it is over; -EBUSY: another agent
+ * has it; else -errno. */
+int netlink_attach(struct netlink *netlink, uint64_t id, int *ret_fd)
 	__attribute__((warn_unused_result));
 
 #endif /* TLSHD_AGENT_NETLINK_H */

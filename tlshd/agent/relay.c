@@ -25,7 +25,9 @@
 #define RELAY_MAX_CRYPTO_INFO 128 /* bytes; those of linux/tls.h are 40 to 56 */
 #define RELAY_BATCH	      16  /* records taken per event */
 #define RELAY_RECORD_SLACK    256 /* bytes beyond the plaintext limit, as kTLS may let through */
-#define RELAY_ALERT_SECONDS   2	  /* how long a failed connection waits for its alert */
+#define RELAY_MAX_EXPORT      255 /* bytes of keying material */
+#define RELAY_MAX_ERRNO	      4095
+#define RELAY_ALERT_SECONDS   2 /* how long a failed connection waits for its alert */
 
 static void broken(struct session *session, const char *what)
 {
@@ -165,6 +167,7 @@ static void finish(struct session *session, const uint8_t *payload, size_t lengt
 	result.auth = attr_u32(&table, CHANNEL_A_AUTH, 0);
 	result.resumed = attr_u32(&table, CHANNEL_A_RESUMED, 0);
 	result.truncation_eof = attr_u32(&table, CHANNEL_A_TRUNCATION_EOF, 0);
+	result.handler_timeout = attr_u32(&table, CHANNEL_A_HANDLER_TIMEOUT, 0);
 	result.limit_records = attr_u64(&table, CHANNEL_A_LIMIT_RECORDS, 0);
 	result.alpn = table.view[CHANNEL_A_ALPN].value;
 	result.alpn_len = table.view[CHANNEL_A_ALPN].length;
@@ -180,7 +183,7 @@ static void finish(struct session *session, const uint8_t *payload, size_t lengt
 		session_end(session, NULL, -ret);
 		return;
 	}
-	session->established = true;
+	session_established(session);
 	report_done(session, &result);
 }
 
@@ -270,7 +273,7 @@ static void update_poll(struct session *session)
 	uint32_t events = 0;
 
 	/* At its end the session fd would only repeat that it is. */
-	if (session->ended || session->alert_timer)
+	if (session->ended || session->alert_timer || session->parked)
 		return;
 	if (session->want || session->established)
 		events |= EPOLLIN;
@@ -391,6 +394,33 @@ static void on_continue(struct session *session, const struct channel_message *m
 			    strerror(-ret));
 }
 
+/* The answer to a program that asked for keying material */
+static void on_exported(struct session *session, const struct channel_message *message)
+{
+	size_t length = message->length - 2 * sizeof(uint32_t);
+	uint32_t head[2];
+	int ret;
+
+	if (message->length < sizeof(head)) {
+		broken(session, "malformed EXPORTED");
+		return;
+	}
+	memcpy(head, message->payload, sizeof(head));
+	head[0] = le32toh(head[0]);
+	head[1] = le32toh(head[1]);
+	if (head[1] > RELAY_MAX_ERRNO || (head[1] ? length > 0 : !length) ||
+	    length > RELAY_MAX_EXPORT) {
+		broken(session, "malformed EXPORTED");
+		return;
+	}
+	ret = session_fd_exported(session->fd, head[0], head[1], message->payload + sizeof(head),
+				  length);
+	/* Nobody waits for it any more, for instance. */
+	if (ret < 0)
+		log_message(LOG_DEBUG, "session %" PRIu64 ": EXPORTED: %s", session->id,
+			    strerror(-ret));
+}
+
 void relay_message(struct session *session, const struct channel_message *message)
 {
 	struct record record;
@@ -426,11 +456,17 @@ void relay_message(struct session *session, const struct channel_message *messag
 	case CHANNEL_RECORD:
 		if (parse_record(message->payload, message->length, &record) < 0)
 			broken(session, "malformed RECORD");
+		else if (session->returned)
+			log_message(LOG_DEBUG, "session %" PRIu64 ": a record came too late",
+				    session->id);
 		else
 			queue_item(session, message);
 		break;
 	case CHANNEL_CONTINUE:
 		on_continue(session, message);
+		break;
+	case CHANNEL_EXPORTED:
+		on_exported(session, message);
 		break;
 	default:
 		broken(session, "an answer that was not asked for");
@@ -523,16 +559,55 @@ static void at_end(struct session *session)
 		session_end(session, NULL, ENOMEM);
 }
 
-/* What the kernel tells besides records.  True: the session is over. */
+/* A program wants keying material: asks the session handler, or answers at once. */
+static void on_export(struct session *session, uint32_t request, const uint8_t *payload,
+		      size_t length)
+{
+	struct tls_handoff_exporter wish;
+	struct channel_export export;
+	int ret = -ESRCH;
+
+	if (length < sizeof(wish)) {
+		session_fail(session, EPROTO, "malformed event from the kernel");
+		return;
+	}
+	memcpy(&wish, payload, sizeof(wish));
+	payload += sizeof(wish);
+	length -= sizeof(wish);
+	if (length != (size_t)wish.label_len + wish.context_len) {
+		session_fail(session, EPROTO, "malformed event from the kernel");
+		return;
+	}
+	export.request = htole32(request);
+	export.label_len = htole16(wish.label_len);
+	export.context_len = htole16(wish.context_len);
+	export.out_len = htole16(wish.out_len);
+	export.flags = htole16(wish.flags);
+	if (session->handler)
+		ret = channel_send2(session->handler->channel, CHANNEL_EXPORT, session->id, true,
+				    &export, sizeof(export), payload, length);
+	if (ret < 0)
+		(void)!session_fd_exported(session->fd, request, ESRCH, NULL, 0);
+}
+
+/* What the kernel tells besides records.  True: it is done with. */
 static bool on_kernel_event(struct session *session, uint8_t *payload, size_t length)
 {
 	struct tls_handoff_event event;
 
-	if (length != sizeof(event)) {
+	if (length < sizeof(event)) {
 		session_fail(session, EPROTO, "malformed event from the kernel");
 		return true;
 	}
 	memcpy(&event, payload, sizeof(event));
+	if (event.event == TLS_HANDOFF_EVENT_EXPORT) {
+		on_export(session, event.error, payload + sizeof(event), length - sizeof(event));
+		return true;
+	}
+	if (length != sizeof(event)) {
+		session_fail(session, EPROTO, "malformed event from the kernel");
+		return true;
+	}
 	if (event.event == TLS_HANDOFF_EVENT_CLOSED) {
 		log_message(LOG_DEBUG, "session %" PRIu64 ": the program closed it", session->id);
 		session_end(session, NULL, 0);
@@ -578,7 +653,7 @@ static bool receive_record(struct session *session)
 		return false;
 	}
 	if (type == TLS_HANDOFF_RECORD_EVENT && on_kernel_event(session, buffer, n))
-		return false;
+		return !session->ended;
 	if (!session->handler && !needs_handler(type, buffer))
 		return true;
 	if (!session->handler) {
@@ -609,8 +684,15 @@ static void established_event(struct session *session, uint32_t events)
 		run_items(session);
 }
 
+void relay_resume(struct session *session)
+{
+	run_items(session);
+}
+
 void relay_event(struct session *session, uint32_t events)
 {
+	if (session->parked)
+		return;
 	if (session->established)
 		established_event(session, events);
 	else

@@ -157,6 +157,7 @@ void session_poll(struct session *session, uint32_t events, bool parked)
 
 	if (session->ended)
 		return;
+	parked |= session->parked;
 	if (parked)
 		operation = EPOLL_CTL_DEL;
 	else
@@ -172,6 +173,19 @@ void session_poll(struct session *session, uint32_t events, bool parked)
 	session->events = events;
 }
 
+static void handshake_over(struct handler *handler)
+{
+	if (!--handler->handshakes)
+		handler->idle(handler);
+}
+
+void session_established(struct session *session)
+{
+	session->established = true;
+	if (session->handler)
+		handshake_over(session->handler);
+}
+
 void session_detach(struct session *session)
 {
 	struct handler *handler = session->handler;
@@ -181,8 +195,9 @@ void session_detach(struct session *session)
 	session->handler = NULL;
 	session->state = CHANNEL_STATE_NONE;
 	session->want = 0;
-	if (!--handler->sessions)
-		handler->idle(handler);
+	handler->sessions--;
+	if (!session->established)
+		handshake_over(handler);
 }
 
 void session_end(struct session *session, const struct handshake_result *result, int close_errno)
@@ -194,7 +209,7 @@ void session_end(struct session *session, const struct handshake_result *result,
 	if (session->ended)
 		return;
 	session->ended = true;
-	/* A dead channel needs no CLOSE: the session handler is gone, or will be. */
+	/* A dead or shut channel needs no CLOSE: its successor will hear it. */
 	if (session->handler && session->handler->channel)
 		(void)!channel_send(session->handler->channel, CHANNEL_CLOSE, session->id, false,
 				    &error, sizeof(error));
@@ -346,6 +361,7 @@ void sessions_open(struct sessions *sessions, struct handler *handler, struct ha
 	}
 	session->handler = handler;
 	handler->sessions++;
+	handler->handshakes++;
 	ret = send_open(session, handshake);
 	if (ret == -EINVAL)
 		session_fail(session, EINVAL, "an option has a value that is out of range");
@@ -372,31 +388,169 @@ int sessions_message(struct sessions *sessions, struct handler *handler,
 	return 0;
 }
 
-void sessions_orphan(struct sessions *sessions, struct handler *handler, const char *words)
+/* Sessions of @handler, which is not NULL, in an array: what is done to them may end them. */
+static GPtrArray *sessions_of(struct sessions *sessions, const struct handler *handler,
+			      bool established)
 {
-	g_autoptr(GPtrArray) pending = g_ptr_array_new();
+	GPtrArray *array = g_ptr_array_new();
 	GHashTableIter iter;
 	gpointer value;
-	size_t i, established = 0;
 
 	g_hash_table_iter_init(&iter, sessions->table);
 	while (g_hash_table_iter_next(&iter, NULL, &value)) {
 		struct session *session = value;
 
-		if (session->handler != handler)
-			continue;
-		if (session->established) {
-			established++;
-			session_detach(session);
-		} else {
-			g_ptr_array_add(pending, session);
-		}
+		if (session->handler == handler && session->established == established)
+			g_ptr_array_add(array, session);
 	}
+	return array;
+}
+
+void sessions_fail_handshakes(struct sessions *sessions, struct handler *handler, int status,
+			      const char *words)
+{
+	g_autoptr(GPtrArray) pending = sessions_of(sessions, handler, false);
+	size_t i;
+
 	for (i = 0; i < pending->len; i++)
-		session_fail(pending->pdata[i], ECONNRESET, "%s", words);
-	if (established)
+		session_fail(pending->pdata[i], status, "%s", words);
+}
+
+static void session_unpark(struct session *session)
+{
+	session->parked = false;
+	session->returned = false;
+	relay_resume(session);
+}
+
+static void sessions_say_orphans(size_t count)
+{
+	if (count)
 		log_message(LOG_WARNING,
 			    "%zu established sessions go on without a session handler, "
 			    "until they need one",
-			    established);
+			    count);
+}
+
+void sessions_orphan(struct sessions *sessions, struct handler *handler, const char *words)
+{
+	g_autoptr(GPtrArray) established = sessions_of(sessions, handler, true);
+	size_t i;
+
+	for (i = 0; i < established->len; i++) {
+		session_detach(established->pdata[i]);
+		session_unpark(established->pdata[i]);
+	}
+	sessions_fail_handshakes(sessions, handler, ECONNRESET, words);
+	sessions_say_orphans(established->len);
+}
+
+void sessions_park(struct sessions *sessions, struct handler *handler)
+{
+	g_autoptr(GPtrArray) established = sessions_of(sessions, handler, true);
+	size_t i;
+
+	handler->parked = true;
+	for (i = 0; i < established->len; i++) {
+		struct session *session = established->pdata[i];
+
+		session->parked = true;
+		session_poll(session, 0, true);
+	}
+}
+
+void sessions_return(struct sessions *sessions, struct handler *handler)
+{
+	g_autoptr(GPtrArray) established = sessions_of(sessions, handler, true);
+	struct item *item;
+	size_t i;
+	int ret = 0;
+
+	for (i = 0; i < established->len; i++) {
+		struct session *session = established->pdata[i];
+
+		if (STAILQ_EMPTY(&session->items))
+			continue;
+		/* A record that it sends from now on would overtake those that it gets back. */
+		session->returned = true;
+		STAILQ_FOREACH(item, &session->items, entry)
+		if (ret == 0)
+			ret = channel_send(handler->channel, CHANNEL_RETURN, session->id, false,
+					   item->payload, item->length);
+		items_clear(session);
+	}
+	if (ret < 0)
+		log_message(LOG_WARNING, "records that wait for their connection are lost: %s",
+			    strerror(-ret));
+}
+
+void sessions_leave(struct sessions *sessions, struct handler *handler)
+{
+	g_autoptr(GPtrArray) established = sessions_of(sessions, handler, true);
+	size_t i;
+
+	sessions_fail_handshakes(sessions, handler, ECONNRESET, "tlshd-session was replaced");
+	for (i = 0; i < established->len; i++)
+		session_detach(established->pdata[i]);
+}
+
+static void session_bind(struct session *session, struct handler *handler)
+{
+	session->handler = handler;
+	session->state = CHANNEL_STATE_ESTABLISHED;
+	handler->sessions++;
+}
+
+int sessions_bind(struct sessions *sessions, struct handler *handler, uint64_t id)
+{
+	struct session *session = g_hash_table_lookup(sessions->table, &id);
+
+	if (!session || session->handler || !session->parked ||
+	    handler->sessions >= CHANNEL_MAX_SESSIONS)
+		return -ENOENT;
+	session_bind(session, handler);
+	if (!handler->parked)
+		session_unpark(session);
+	return 0;
+}
+
+void sessions_abandon(struct sessions *sessions)
+{
+	g_autoptr(GPtrArray) orphans = sessions_of(sessions, NULL, true);
+	size_t i, count = 0;
+
+	for (i = 0; i < orphans->len; i++) {
+		struct session *session = orphans->pdata[i];
+
+		if (session->parked) {
+			session_unpark(session);
+			count++;
+		}
+	}
+	sessions_say_orphans(count);
+}
+
+int sessions_adopt(struct sessions *sessions, struct handler *handler, struct handshake *handshake)
+{
+	struct session *session;
+
+	if (sessions_has(sessions, handshake->id))
+		return -EEXIST;
+	if (handler && handler->sessions >= CHANNEL_MAX_SESSIONS)
+		return -ENOBUFS;
+	session = session_new(sessions, handshake);
+	if (!session)
+		return -ENOMEM;
+	session->established = true;
+	session->state = CHANNEL_STATE_NONE;
+	session->parked = handler && handler->parked;
+	if (handler)
+		session_bind(session, handler);
+	relay_resume(session);
+	return 0;
+}
+
+bool sessions_has(const struct sessions *sessions, uint64_t id)
+{
+	return g_hash_table_contains(sessions->table, &id);
 }

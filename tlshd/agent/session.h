@@ -22,7 +22,9 @@ struct handler {
 	unsigned int number;		       /* of the generation, for log lines */
 	struct channel *channel;	       /* NULL: it is dead */
 	size_t sessions;		       /* that it still knows */
-	void (*idle)(struct handler *handler); /* the last one is gone */
+	size_t handshakes;		       /* of them, that are not established */
+	bool parked;			       /* nothing is read for its sessions any more */
+	void (*idle)(struct handler *handler); /* the last handshake is over */
 };
 
 /* A message of the session handler that waits until the session fd takes what is before it */
@@ -44,6 +46,8 @@ struct session {
 	enum channel_state state;  /* as the session handler counts: DONE may still be in items */
 	bool established;	   /* the kernel knows */
 	bool ended;		   /* memory is freed when the event is over */
+	bool parked;		   /* its handler is being replaced: nothing is read */
+	bool returned;		   /* what its handler says now can no longer be sent in order */
 	bool has_tx, has_rx;	   /* keys came, in the handshake */
 	int write_error;	   /* the wire takes nothing more; what it said is still read */
 	uint32_t want;		   /* bytes the session handler asked for and did not get */
@@ -80,12 +84,32 @@ int sessions_message(struct sessions *sessions, struct handler *handler,
 /* @handler is dead: its handshakes fail with @words, its established sessions live on. */
 void sessions_orphan(struct sessions *sessions, struct handler *handler, const char *words);
 
+/* The succession: @handler's established sessions pass to another one.  Nothing is read from
+ * their session fds from sessions_park() until they are bound again; what waits for a session
+ * fd stays, unless sessions_return() gives it back because this process ends. */
+void sessions_fail_handshakes(struct sessions *sessions, struct handler *handler, int status,
+			      const char *words);
+void sessions_park(struct sessions *sessions, struct handler *handler);
+void sessions_return(struct sessions *sessions, struct handler *handler);
+/* @handler is gone in order: its sessions stay parked, without one. */
+void sessions_leave(struct sessions *sessions, struct handler *handler);
+/* @handler has the state of the parked session @id.  0; -ENOENT: there is none. */
+int sessions_bind(struct sessions *sessions, struct handler *handler, uint64_t id);
+/* Nobody will come for those that are still parked without a handler. */
+void sessions_abandon(struct sessions *sessions);
+/* An established session whose fd ATTACH gave; takes @handshake's fd.  @handler NULL: an
+ * orphan.  0 or -errno. */
+int sessions_adopt(struct sessions *sessions, struct handler *handler, struct handshake *handshake);
+bool sessions_has(const struct sessions *sessions, uint64_t id);
+
 /* Ends @session: tells the kernel @result unless it is NULL (the kernel knows), and CLOSE with
  * @close_errno to the session handler if it still knows the session. */
 void session_end(struct session *session, const struct handshake_result *result, int close_errno);
 /* The same for a failure found here: told to both sides, logged. */
 void session_fail(struct session *session, int status, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
+/* The kernel took DONE. */
+void session_established(struct session *session);
 /* The session handler forgot the session, or is dead. */
 void session_detach(struct session *session);
 /* What epoll shall tell of the session fd; EPOLLHUP and EPOLLERR always are unless @parked. */
@@ -98,6 +122,8 @@ uint64_t session_now(void);
 /* relay.c */
 void relay_message(struct session *session, const struct channel_message *message);
 void relay_event(struct session *session, uint32_t events);
+/* Goes on with a session that was parked. */
+void relay_resume(struct session *session);
 
 /* report.c: one line each */
 void report_done(const struct session *session, const struct handshake_result *result);

@@ -138,3 +138,23 @@ int session_fd_continue(int fd, uint32_t what)
 		       -errno :
 		       0;
 }
+
+int session_fd_exported(int fd, uint32_t request, uint32_t error, const void *data, size_t length)
+{
+	struct tls_handoff_exported *exported;
+	size_t size = sizeof(*exported) + length;
+	int ret;
+
+	exported = calloc(1, size);
+	if (!exported)
+		return -ENOMEM;
+	exported->request = request;
+	exported->error = error;
+	if (length)
+		memcpy(exported->data, data, length);
+	ret = setsockopt(fd, SOL_TLS_HANDOFF, TLS_HANDOFF_EXPORTED, exported, size) < 0 ? -errno :
+											  0;
+	explicit_bzero(exported, size);
+	free(exported);
+	return ret;
+}

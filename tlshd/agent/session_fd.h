@@ -27,5 +27,7 @@ int session_fd_tx_update(int fd, uint8_t type, const void *record, size_t record
 			 const void *crypto_info, size_t crypto_info_len);
 /* Gives receiving back to the host; @what is TLS_HANDOFF_CONTINUE_*. */
 int session_fd_continue(int fd, uint32_t what);
+/* Answers a program that asked for keying material; @error is positive, or 0 with data. */
+int session_fd_exported(int fd, uint32_t request, uint32_t error, const void *data, size_t length);
 
 #endif /* TLSHD_AGENT_SESSION_FD_H */

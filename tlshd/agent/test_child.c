@@ -4,10 +4,12 @@
  * TEST_SESSION and TEST_KEYS in the environment say.
  */
 #include <endian.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -15,15 +17,48 @@
 
 #define CHANNEL_FD 3
 
-static void hello(uint32_t version)
+/* The memory that state would be left in; @flags as for open(). */
+static int state(int flags)
+{
+	int fd = memfd_create("state", 0);
+	char path[40];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	return open(path, flags);
+}
+
+static void hello(uint32_t version, int state_fd)
 {
 	struct {
 		struct channel_header header;
 		uint32_t version;
 	} __attribute__((packed)) packet = { { htole32(4), htole16(CHANNEL_HELLO), 0, 0 },
 					     htole32(version) };
+	union {
+		struct cmsghdr header;
+		uint8_t space[CMSG_SPACE(sizeof(int))];
+	} control = { 0 };
+	struct iovec iov = { &packet, sizeof(packet) };
+	struct msghdr msg = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control),
+	};
 
-	if (send(CHANNEL_FD, &packet, sizeof(packet), MSG_NOSIGNAL) != sizeof(packet))
+	control.header.cmsg_level = SOL_SOCKET;
+	control.header.cmsg_type = SCM_RIGHTS;
+	control.header.cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(&control.header), &state_fd, sizeof(state_fd));
+	if (sendmsg(CHANNEL_FD, &msg, MSG_NOSIGNAL) != sizeof(packet))
+		_exit(9);
+}
+
+static void say(uint16_t type)
+{
+	struct channel_header header = { 0, htole16(type), 0, 0 };
+
+	if (send(CHANNEL_FD, &header, sizeof(header), MSG_NOSIGNAL) != sizeof(header))
 		_exit(9);
 }
 
@@ -57,7 +92,17 @@ int main(int argc, char *argv[])
 	if (strcmp(what, "silent") == 0)
 		return serve();
 	if (is_session)
-		hello(strcmp(what, "version") == 0 ? CHANNEL_VERSION + 1 : CHANNEL_VERSION);
+		hello(strcmp(what, "version") == 0 ? CHANNEL_VERSION + 1 : CHANNEL_VERSION,
+		      state(strcmp(what, "open state") == 0 ? O_RDWR : O_PATH));
+	if (strcmp(what, "retire") == 0)
+		say(CHANNEL_RETIRE);
+	if (strcmp(what, "fail at the end") == 0)
+		return serve() + 1;
+	if (strcmp(what, "stubborn") == 0) {
+		serve();
+		for (;;)
+			pause();
+	}
 	if (strcmp(what, "garbage") == 0)
 		send(CHANNEL_FD, "garbage", 7, 0);
 	/* TEST_LEAK: a descriptor that we should not have inherited. */

@@ -27,7 +27,7 @@
 struct seen {
 	struct event_base *base;
 	struct generation *generation;
-	bool ready, ended;
+	bool ready, failing, ended;
 	enum generation_end how;
 	char words[256];
 };
@@ -39,6 +39,14 @@ static const struct generation_settings settings = { .config_path = "/etc/x.conf
 static void on_ready(void *arg, struct generation *generation)
 {
 	((struct seen *)arg)->ready = true;
+}
+
+static void on_failing(void *arg, struct generation *generation, const char *words)
+{
+	struct seen *seen = arg;
+
+	seen->failing = true;
+	snprintf(seen->words, sizeof(seen->words), "%s", words);
 }
 
 static int on_message(void *arg, struct generation *generation,
@@ -59,7 +67,12 @@ static void on_ended(void *arg, struct generation *generation, enum generation_e
 	snprintf(seen->words, sizeof(seen->words), "%s", words);
 }
 
-static const struct generation_ops ops = { on_ready, on_message, on_ended };
+static const struct generation_ops ops = {
+	.ready = on_ready,
+	.failing = on_failing,
+	.message = on_message,
+	.ended = on_ended,
+};
 
 static int make_folder(void **state)
 {
@@ -136,24 +149,68 @@ static void hello_makes_it_ready_and_retiring_ends_it(void **state)
 	finish(&seen);
 }
 
-static void a_retired_one_lives_until_its_last_session_is_gone(void **state)
+static void one_that_finishes_hears_the_end_and_leaves_its_state(void **state)
 {
-	struct handler *handler;
 	struct seen seen;
-	int i;
+	int fd;
 
 	start(&seen, "serve", "serve");
 	run_until(&seen, &seen.ready);
-	handler = generation_handler(seen.generation);
-	handler->sessions = 1;
-	generation_retire(seen.generation);
-	for (i = 0; i < 20; i++)
-		event_base_loop(seen.base, EVLOOP_NONBLOCK);
-	assert_false(seen.ended);
-	handler->sessions = 0;
-	handler->idle(handler);
+	fd = generation_take_state(seen.generation);
+	assert_true(fd >= 0);
+	assert_true(fcntl(fd, F_GETFL) & O_PATH);
+	generation_finish(seen.generation);
+	assert_false(generation_usable(seen.generation));
+	run_until(&seen, &seen.ended);
+	assert_int_equal(seen.how, GENERATION_FINISHED);
+	close(fd);
+	finish(&seen);
+}
+
+static void one_that_does_not_finish_is_killed(void **state)
+{
+	struct seen seen;
+
+	start(&seen, "stubborn", "serve");
+	run_until(&seen, &seen.ready);
+	generation_finish(seen.generation);
 	run_until(&seen, &seen.ended);
 	assert_int_equal(seen.how, GENERATION_RETIRED);
+	assert_non_null(strstr(seen.words, "did not leave its state within"));
+	finish(&seen);
+}
+
+static void one_that_fails_while_it_finishes_has_left_nothing(void **state)
+{
+	struct seen seen;
+
+	start(&seen, "fail at the end", "serve");
+	run_until(&seen, &seen.ready);
+	generation_finish(seen.generation);
+	run_until(&seen, &seen.ended);
+	assert_int_equal(seen.how, GENERATION_RETIRED);
+	finish(&seen);
+}
+
+static void a_handler_that_wants_to_go_says_so(void **state)
+{
+	struct seen seen;
+
+	start(&seen, "retire", "serve");
+	run_until(&seen, &seen.failing);
+	assert_true(generation_usable(seen.generation));
+	generation_retire(seen.generation);
+	run_until(&seen, &seen.ended);
+	finish(&seen);
+}
+
+static void a_state_that_is_no_path_ends_the_handler(void **state)
+{
+	struct seen seen;
+
+	start(&seen, "open state", "serve");
+	run_until(&seen, &seen.ended);
+	assert_int_equal(seen.how, GENERATION_FAILED);
 	finish(&seen);
 }
 
@@ -209,24 +266,37 @@ static pid_t child_named(const char *name)
 	return pid;
 }
 
-static void a_child_that_is_killed_is_named_with_its_signal(void **state)
+static void a_session_handler_that_is_killed_is_named_with_its_signal(void **state)
 {
-	static const char *const names[] = { "tlshd-session", "tlshd-keys" };
 	struct seen seen;
-	char words[64];
-	size_t i;
 
-	for (i = 0; i < 2; i++) {
-		start(&seen, "serve", "serve");
-		run_until(&seen, &seen.ready);
-		kill(child_named(names[i]), SIGSYS);
-		run_until(&seen, &seen.ended);
-		assert_int_equal(seen.how, GENERATION_DIED);
-		snprintf(words, sizeof(words), "%s ended unexpectedly (signal 31, Bad system call)",
-			 names[i]);
-		assert_string_equal(seen.words, words);
-		finish(&seen);
-	}
+	start(&seen, "serve", "serve");
+	run_until(&seen, &seen.ready);
+	kill(child_named("tlshd-session"), SIGSYS);
+	run_until(&seen, &seen.ended);
+	assert_int_equal(seen.how, GENERATION_DIED);
+	assert_string_equal(seen.words,
+			    "tlshd-session ended unexpectedly (signal 31, Bad system call)");
+	finish(&seen);
+}
+
+static void a_session_handler_outlives_its_key_holder(void **state)
+{
+	struct seen seen;
+
+	start(&seen, "serve", "serve");
+	run_until(&seen, &seen.ready);
+	kill(child_named("tlshd-keys"), SIGSYS);
+	run_until(&seen, &seen.failing);
+	assert_string_equal(seen.words,
+			    "tlshd-keys ended unexpectedly (signal 31, Bad system call)");
+	assert_false(seen.ended);
+	assert_true(generation_alive(seen.generation));
+	assert_false(generation_usable(seen.generation));
+	generation_finish(seen.generation);
+	run_until(&seen, &seen.ended);
+	assert_int_equal(seen.how, GENERATION_FINISHED);
+	finish(&seen);
 }
 
 static void a_handler_that_speaks_nonsense_is_ended(void **state)
@@ -301,9 +371,14 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(hello_makes_it_ready_and_retiring_ends_it),
-		cmocka_unit_test(a_retired_one_lives_until_its_last_session_is_gone),
+		cmocka_unit_test(one_that_finishes_hears_the_end_and_leaves_its_state),
+		cmocka_unit_test(one_that_does_not_finish_is_killed),
+		cmocka_unit_test(one_that_fails_while_it_finishes_has_left_nothing),
+		cmocka_unit_test(a_handler_that_wants_to_go_says_so),
+		cmocka_unit_test(a_state_that_is_no_path_ends_the_handler),
 		cmocka_unit_test(a_child_that_exits_before_hello_is_a_failed_start),
-		cmocka_unit_test(a_child_that_is_killed_is_named_with_its_signal),
+		cmocka_unit_test(a_session_handler_that_is_killed_is_named_with_its_signal),
+		cmocka_unit_test(a_session_handler_outlives_its_key_holder),
 		cmocka_unit_test(a_handler_that_speaks_nonsense_is_ended),
 		cmocka_unit_test(children_inherit_nothing_else),
 		cmocka_unit_test(the_agents_end_leaves_no_child),

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "netlink.h"
 #include "session_fd.h"
@@ -14,6 +15,10 @@
 struct test_call test_calls[TEST_KERNEL_CALLS];
 size_t test_call_count;
 int test_keys_result, test_done_result, test_send_result;
+
+struct netlink_session *test_sessions;
+int *test_wires;
+size_t test_session_count;
 
 static int wire_peer = -1;
 
@@ -118,6 +123,49 @@ int session_fd_continue(int fd, uint32_t what)
 {
 	note(CALL_CONTINUE, what);
 	return 0;
+}
+
+int session_fd_exported(int fd, uint32_t request, uint32_t error, const void *data, size_t length)
+{
+	struct test_call *call = note(CALL_EXPORTED, request);
+
+	note_bytes(call, &error, sizeof(error));
+	if (length)
+		note_bytes(call, data, length);
+	return 0;
+}
+
+int netlink_get(struct netlink *netlink,
+		void (*each)(void *arg, const struct netlink_session *session), void *arg)
+{
+	size_t i;
+
+	for (i = 0; i < test_session_count; i++)
+		each(arg, &test_sessions[i]);
+	return 0;
+}
+
+int netlink_attach(struct netlink *netlink, uint64_t id, int *ret_fd)
+{
+	size_t i;
+
+	for (i = 0; i < test_session_count; i++) {
+		if (test_sessions[i].handshake.id != id)
+			continue;
+		if (test_wires[i] < 0)
+			return -EBUSY;
+		*ret_fd = test_wires[i];
+		test_wires[i] = -1;
+		return 0;
+	}
+	return -ENOENT;
+}
+
+void handshake_clear(struct handshake *handshake)
+{
+	if (handshake->fd >= 0)
+		close(handshake->fd);
+	handshake->fd = -1;
 }
 
 int netlink_done(struct netlink *netlink, const struct handshake_result *result)

@@ -18,6 +18,7 @@ enum test_call_kind {
 	CALL_SEND,	  /* number: record type; bytes: record */
 	CALL_TX_UPDATE,	  /* number: record type; bytes: record, crypto_info */
 	CALL_CONTINUE,	  /* number */
+	CALL_EXPORTED,	  /* number: request; bytes: u32 errno, material */
 	CALL_DONE,	  /* number: status; bytes: error words or identity */
 };
 
@@ -35,6 +36,12 @@ extern struct test_call test_calls[TEST_KERNEL_CALLS];
 extern size_t test_call_count;
 /* What the next calls of a kind return; 0. */
 extern int test_keys_result, test_done_result, test_send_result;
+
+/* What GET tells of; ATTACH gives the wires' ends, -1: -EBUSY. */
+struct netlink_session;
+extern struct netlink_session *test_sessions;
+extern int *test_wires;
+extern size_t test_session_count;
 
 /* @peer: the wire's other end, to see how much is on the wire. */
 void test_kernel_reset(int peer);

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The control socket: what an administrator asks of a running agent, one request
+ * and one answer for each connection.
+ */
+#ifndef TLSHD_AGENT_CONTROL_H
+#define TLSHD_AGENT_CONTROL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct event_base;
+struct control;
+
+struct control_ops {
+	/* Asks the session handlers (enum channel_tickets); control_counts() brings the answer
+	 * with that number.  -errno: there is none to ask. */
+	int (*tickets)(void *arg, uint32_t request, uint32_t action);
+	/* Reads the configuration anew; control_reloaded() tells how it went. */
+	void (*reload)(void *arg);
+};
+
+/* 0, -EADDRINUSE: another tlshd has the socket, else -errno. */
+int control_new(struct event_base *base, const struct control_ops *ops, void *arg,
+		struct control **ret_control);
+void control_free(struct control *control);
+
+/* Lines of text from a session handler, which is not trusted. */
+void control_counts(struct control *control, uint32_t request, const uint8_t *text, size_t length);
+/* To all who asked: @error is the mistake, NULL if the new configuration is in use. */
+void control_reloaded(struct control *control, const char *error);
+
+#endif /* TLSHD_AGENT_CONTROL_H */

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The memories that session handlers leave, and the service manager's copies of
+ * them: FDSTORE in sd_pid_notify_with_fds(3), back through sd_listen_fds(3).
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <systemd/sd-daemon.h>
+
+#include "log.h"
+#include "statestore.h"
+
+#define STATESTORE_MAX 16 /* entries; more than a predecessor, a successor and what failed */
+#define STATE_NAME     "state-"
+
+struct entry {
+	unsigned int number;
+	int fd;
+	bool left; /* its generation is gone */
+};
+
+struct statestore {
+	struct entry entries[STATESTORE_MAX]; /* oldest first */
+	size_t count;
+	unsigned int last;
+};
+
+static void notify_add(const struct entry *entry)
+{
+	char text[80];
+
+	snprintf(text, sizeof(text), "FDSTORE=1\nFDNAME=" STATE_NAME "%u\nFDPOLL=0", entry->number);
+	(void)sd_pid_notify_with_fds(0, 0, text, &entry->fd, 1);
+}
+
+static void notify_remove(unsigned int number)
+{
+	(void)sd_notifyf(0, "FDSTOREREMOVE=1\nFDNAME=" STATE_NAME "%u", number);
+}
+
+static void entry_remove(struct statestore *store, size_t i)
+{
+	notify_remove(store->entries[i].number);
+	close(store->entries[i].fd);
+	store->count--;
+	memmove(&store->entries[i], &store->entries[i + 1],
+		(store->count - i) * sizeof(store->entries[0]));
+}
+
+static int append(struct statestore *store, unsigned int number, int fd, bool left)
+{
+	if (store->count == STATESTORE_MAX)
+		entry_remove(store, 0);
+	store->entries[store->count] = (struct entry){ number, fd, left };
+	store->count++;
+	if (number > store->last)
+		store->last = number;
+	return 0;
+}
+
+/* The number in "state-7", or 0. */
+static unsigned int name_number(const char *name)
+{
+	unsigned long number;
+	char *end;
+
+	if (strncmp(name, STATE_NAME, strlen(STATE_NAME)))
+		return 0;
+	name += strlen(STATE_NAME);
+	number = strtoul(name, &end, 10);
+	return *name >= '1' && *name <= '9' && !*end && number < 1000000000 ? number : 0;
+}
+
+int statestore_new(struct statestore **ret_store)
+{
+	struct statestore *store = calloc(1, sizeof(*store));
+	char **names = NULL;
+	int i, n;
+
+	if (!store)
+		return -ENOMEM;
+	n = sd_listen_fds_with_names(1, &names);
+	for (i = 0; i < n; i++) {
+		unsigned int number = name_number(names[i]);
+
+		if (number)
+			append(store, number, SD_LISTEN_FDS_START + i, true);
+		else
+			close(SD_LISTEN_FDS_START + i);
+		free(names[i]);
+	}
+	free(names);
+	if (store->count)
+		log_message(LOG_INFO, "%zu session handlers before this have left their state",
+			    store->count);
+	*ret_store = store;
+	return 0;
+}
+
+/* The service manager keeps its copies. */
+void statestore_free(struct statestore *store)
+{
+	size_t i;
+
+	if (!store)
+		return;
+	for (i = 0; i < store->count; i++)
+		close(store->entries[i].fd);
+	free(store);
+}
+
+unsigned int statestore_next(struct statestore *store)
+{
+	return ++store->last;
+}
+
+void statestore_add(struct statestore *store, unsigned int number, int fd)
+{
+	append(store, number, fd, false);
+	notify_add(&store->entries[store->count - 1]);
+}
+
+static struct entry *find(struct statestore *store, unsigned int number)
+{
+	size_t i;
+
+	for (i = 0; i < store->count; i++)
+		if (store->entries[i].number == number)
+			return &store->entries[i];
+	return NULL;
+}
+
+bool statestore_left(struct statestore *store, unsigned int number)
+{
+	struct entry *entry = find(store, number);
+
+	if (entry)
+		entry->left = true;
+	return entry;
+}
+
+void statestore_drop(struct statestore *store, unsigned int number)
+{
+	struct entry *entry = find(store, number);
+
+	if (entry)
+		entry_remove(store, entry - store->entries);
+}
+
+void statestore_drop_left(struct statestore *store)
+{
+	size_t i = store->count;
+
+	while (i--)
+		if (store->entries[i].left)
+			entry_remove(store, i);
+}
+
+bool statestore_has_left(const struct statestore *store)
+{
+	size_t i;
+
+	for (i = 0; i < store->count; i++)
+		if (store->entries[i].left)
+			return true;
+	return false;
+}
+
+size_t statestore_list(const struct statestore *store, int *fds, size_t size)
+{
+	size_t skip = store->count > size ? store->count - size : 0, i;
+
+	for (i = skip; i < store->count; i++)
+		fds[i - skip] = store->entries[i].fd;
+	return store->count - skip;
+}
+
+int statestore_pass_on(struct statestore *store)
+{
+	int i, high, count = store->count;
+	char names[STATESTORE_MAX * 20] = "", number[24];
+
+	/* Out of the way first: a source may be another one's target. */
+	for (i = 0; i < count; i++) {
+		high = fcntl(store->entries[i].fd, F_DUPFD, SD_LISTEN_FDS_START + STATESTORE_MAX);
+		if (high < 0)
+			return -errno;
+		store->entries[i].fd = high;
+	}
+	for (i = 0; i < count; i++) {
+		if (dup2(store->entries[i].fd, SD_LISTEN_FDS_START + i) < 0)
+			return -errno;
+		snprintf(number, sizeof(number), "%s" STATE_NAME "%u", i ? ":" : "",
+			 store->entries[i].number);
+		strcat(names, number);
+	}
+	if (close_range(SD_LISTEN_FDS_START + count, ~0u, 0) < 0)
+		return -errno;
+	if (!count)
+		return 0;
+	setenv("LISTEN_FDNAMES", names, 1);
+	snprintf(number, sizeof(number), "%d", count);
+	setenv("LISTEN_FDS", number, 1);
+	snprintf(number, sizeof(number), "%d", getpid());
+	setenv("LISTEN_PID", number, 1);
+	return 0;
+}
