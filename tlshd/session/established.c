@@ -76,11 +76,11 @@ static int next_keys(struct session *session, enum session_direction direction,
 	return r;
 }
 
-/* KeyUpdate(update_not_requested) and the keys behind it.  We never request one: peers built
- * on GnuTLS break when two requests cross. */
-static int send_update(struct session *session)
+/* KeyUpdate and the keys behind it.  We request one only when the peer's key is used up: peers
+ * built on GnuTLS break when two requests cross. */
+static int send_update(struct session *session, uint8_t request)
 {
-	static const uint8_t message[] = { MESSAGE_KEY_UPDATE, 0, 0, 1, UPDATE_NOT_REQUESTED };
+	const uint8_t message[] = { MESSAGE_KEY_UPDATE, 0, 0, 1, request };
 	union keyinfo info = { 0 };
 	size_t length = 0;
 	int r;
@@ -330,7 +330,7 @@ static void handle_handshake(struct session *session, const uint8_t *data, size_
 		r = send_continue(session, session->fragment ? TLS_HANDOFF_CONTINUE_MORE :
 							       TLS_HANDOFF_CONTINUE_DONE);
 	if (r == 0 && verdict.update_wanted)
-		r = send_update(session);
+		r = send_update(session, UPDATE_NOT_REQUESTED);
 	if (r < 0)
 		fail_internal(session, r);
 }
@@ -378,6 +378,17 @@ static void handle_local_failure(struct session *session, uint32_t error)
 	}
 }
 
+/* RFC 8446 5.5, for a peer that does not look after its key.  The kernel asks once a key. */
+static void request_update(struct session *session)
+{
+	int r = 0;
+
+	if (session->version == TLS_1_3_VERSION)
+		r = send_update(session, UPDATE_REQUESTED);
+	if (r < 0)
+		fail_internal(session, r);
+}
+
 static void handle_event(struct session *session, const uint8_t *data, size_t length)
 {
 	struct tls_handoff_event event;
@@ -393,6 +404,9 @@ static void handle_event(struct session *session, const uint8_t *data, size_t le
 		break;
 	case TLS_HANDOFF_EVENT_REKEY:
 		established_rekey(session);
+		break;
+	case TLS_HANDOFF_EVENT_PEER_REKEY:
+		request_update(session);
 		break;
 	case TLS_HANDOFF_EVENT_DATA:
 		session->updates = 0;
@@ -458,7 +472,7 @@ void established_rekey(struct session *session)
 
 	if (session->version == TLS_1_3_VERSION) {
 		established_start(session);
-		r = send_update(session);
+		r = send_update(session, UPDATE_NOT_REQUESTED);
 		if (r < 0)
 			fail_internal(session, r);
 		return;

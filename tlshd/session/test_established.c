@@ -171,6 +171,25 @@ static void key_update_of_our_own(void **state)
 	connection_close(&c);
 }
 
+static void key_update_is_asked_of_a_peer_whose_key_is_used_up(void **state)
+{
+	const struct tls_handoff_event event = { TLS_HANDOFF_EVENT_PEER_REKEY, 0 };
+	static const make_peer makes[] = { peer_openssl, peer_gnutls };
+	struct connection c;
+
+	for (size_t i = 0; i < 2; i++) {
+		establish(&c, TLS_HANDOFF_SERVER, "server", 13, makes[i]);
+		connection_record(&c, TLS_HANDOFF_RECORD_EVENT, &event, sizeof(event));
+		while (c.tx_updates < 1)
+			assert_true(rig_step(&rig));
+		connection_exchange(&c);
+		connection_exchange(&c);
+		assert_int_equal(c.rx_updates, 1);
+		assert_int_equal(c.tx_updates, 1);
+		connection_close(&c);
+	}
+}
+
 static void key_update_when_the_key_is_old(void **state)
 {
 	struct connection c;
@@ -488,6 +507,7 @@ int main(void)
 		cmocka_unit_test(key_update_that_asks_for_ours),
 		cmocka_unit_test(key_updates_that_cross),
 		cmocka_unit_test(key_update_of_our_own),
+		cmocka_unit_test(key_update_is_asked_of_a_peer_whose_key_is_used_up),
 		cmocka_unit_test(key_update_when_the_key_is_old),
 		cmocka_unit_test(a_used_up_tls_1_2_key_closes_the_connection),
 		cmocka_unit_test(tickets_are_taken_and_reading_goes_on),
