@@ -671,11 +671,10 @@ static ssize_t tls_handoff_splice_locked(struct tls_handoff_ctx *ctx, loff_t *pp
 	if (ret)
 		return ret;
 	ret = tls_handoff_rx_stopped(ctx);
-	if (ret > 0 && unlikely(test_bit(TLS_HANDOFF_BIT_RX_FRAGMENT, &ctx->flags))) {
+	if (ret > 0 && unlikely(test_bit(TLS_HANDOFF_BIT_RX_FRAGMENT, &ctx->flags)))
 		ret = tls_handoff_rx_fragment(ctx, &failure);
-	} else if (ret > 0) {
+	else if (ret > 0)
 		ret = tls_handoff_splice_try(ctx, ppos, pipe, len, flags, &failure);
-	}
 	sequence = tls_handoff_rx_sequence(ctx);
 	mutex_unlock(&ctx->rx_mutex);
 	if (unlikely(failure.error))
