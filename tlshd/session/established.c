@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "alert.h"
+#include "awaiting.h"
 #include "established.h"
 #include "log.h"
 #include "profile.h"
@@ -181,6 +182,8 @@ static void judge_ticket(struct session *session, const uint8_t *body, size_t le
 		refuse(verdict, ALERT_UNEXPECTED_MESSAGE, "The client sent a session ticket.");
 	else if (!ticket_is_well_formed(body, length))
 		refuse(verdict, ALERT_DECODE_ERROR, "The peer sent a malformed session ticket.");
+	else
+		awaiting_ticket(session, body - MESSAGE_HEADER, MESSAGE_HEADER + length);
 }
 
 static void judge_renegotiation(struct session *session, uint8_t type, size_t length,
@@ -489,5 +492,6 @@ void established_rekey(struct session *session)
 void established_forget(struct session *session)
 {
 	fragment_free(session);
+	awaiting_end(session);
 	explicit_bzero(session->secret, sizeof(session->secret));
 }

@@ -148,6 +148,8 @@ static int note_message(gnutls_session_t tls, unsigned int type, unsigned int wh
 	struct handshake *handshake = gnutls_session_get_ptr(tls);
 	struct hello hello;
 
+	if (type == GNUTLS_HANDSHAKE_NEW_SESSION_TICKET)
+		resume_ticket(handshake, incoming, message);
 	if (!incoming ||
 	    (type != GNUTLS_HANDSHAKE_CLIENT_HELLO && type != GNUTLS_HANDSHAKE_SERVER_HELLO &&
 	     type != GNUTLS_HANDSHAKE_ENCRYPTED_EXTENSIONS))
@@ -155,7 +157,7 @@ static int note_message(gnutls_session_t tls, unsigned int type, unsigned int wh
 	hello_parse(type, message, &hello);
 	/* TLS 1.3 servers say it in EncryptedExtensions; that comes last */
 	handshake->hello = hello;
-	return 0;
+	return type == GNUTLS_HANDSHAKE_CLIENT_HELLO ? resume_client_hello(handshake) : 0;
 }
 
 static int set_certificates(struct handshake *handshake)
@@ -190,11 +192,11 @@ static int set_certificates(struct handshake *handshake)
 static int setup(struct handshake *handshake)
 {
 	const struct parameters *p = &handshake->parameters;
-	unsigned int flags = GNUTLS_NO_TICKETS | GNUTLS_NO_STATUS_REQUEST | GNUTLS_NO_AUTO_REKEY |
-			     GNUTLS_NO_SIGNAL;
+	unsigned int flags = GNUTLS_NO_STATUS_REQUEST | GNUTLS_NO_AUTO_REKEY | GNUTLS_NO_SIGNAL;
 	int r;
 
 	flags |= p->role == TLS_HANDOFF_CLIENT ? GNUTLS_CLIENT : GNUTLS_SERVER;
+	flags |= resume_flags(p);
 	if (p->auth == TLS_HANDOFF_AUTH_RAWPK)
 		flags |= GNUTLS_ENABLE_RAWPK;
 	r = gnutls_init(&handshake->tls, flags);
@@ -213,6 +215,7 @@ static int setup(struct handshake *handshake)
 	if (priority_set(handshake, 0) < 0 || set_alpn(handshake) < 0 ||
 	    set_server_name(handshake) < 0)
 		return -1;
+	resume_prepare(handshake);
 	return p->auth == TLS_HANDOFF_AUTH_PSK ? psk_attach(handshake) :
 						 set_certificates(handshake);
 }
@@ -276,8 +279,11 @@ static int run(struct handshake *handshake)
 static int check_result(struct handshake *handshake)
 {
 	const struct parameters *p = &handshake->parameters;
-	bool proven = handshake->verified;
+	bool proven;
 
+	if (resume_judge(handshake) < 0)
+		return -1;
+	proven = handshake->verified;
 	if (p->auth == TLS_HANDOFF_AUTH_PSK)
 		proven = handshake->psk_used &&
 			 gnutls_auth_get_type(handshake->tls) == GNUTLS_CRD_PSK;
@@ -403,7 +409,7 @@ static int send_done(struct handshake *handshake)
 	attr_put_u16(&done, CHANNEL_A_VERSION, session->version);
 	attr_put_u16(&done, CHANNEL_A_CIPHER, session->cipher);
 	attr_put_u32(&done, CHANNEL_A_AUTH, handshake->parameters.auth);
-	attr_put_u32(&done, CHANNEL_A_RESUMED, 0);
+	attr_put_u32(&done, CHANNEL_A_RESUMED, handshake->resume.resumed);
 	put_alpn(handshake, &done);
 	put_server_name(handshake, &done);
 	if (handshake->identity[0])
@@ -468,14 +474,17 @@ static void handshake_main(void *arg)
 	bool good;
 
 	good = setup(handshake) == 0 && run(handshake) == 0 && check_result(handshake) == 0 &&
-	       take_secrets(handshake) == 0 && send_keys(handshake, SESSION_TX) == 0 &&
-	       send_keys(handshake, SESSION_RX) == 0 && send_done(handshake) == 0;
+	       take_secrets(handshake) == 0 && resume_issue(handshake) == 0 &&
+	       send_keys(handshake, SESSION_TX) == 0 && send_keys(handshake, SESSION_RX) == 0 &&
+	       send_done(handshake) == 0;
 	if (handshake->closed) {
 		handshake_free(handshake); /* whoever closed it frees the session */
 		return;
 	}
 	if (!good)
 		send_alert(handshake);
+	else
+		resume_keep(handshake);
 	failure = handshake->failure;
 	session->handshake = NULL;
 	handshake_free(handshake);

@@ -8,12 +8,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 #include <gnutls/gnutls.h>
 
 #include "failure.h"
 #include "hello.h"
 #include "names.h"
 #include "narrow.h"
+#include "resume.h"
 #include "session.h"
 
 struct coroutine;
@@ -41,12 +43,14 @@ struct handshake {
 	size_t secret_length[SESSION_DIRECTIONS];
 
 	struct hello hello; /* the peer's */
+	struct resume_attempt resume;
 
 	char identity[NAMES_IDENTITY]; /* of the peer, or empty */
 	uint8_t *peer_certificate;     /* DER of the leaf, or NULL */
 	size_t peer_certificate_length;
-	bool verified; /* verify_peer() was content with what it saw */
-	bool psk_used; /* the key was handed to GnuTLS */
+	time_t peer_expires; /* what that certificate says; (time_t)-1 if it cannot be told */
+	bool verified;	     /* verify_peer() was content with what it saw */
+	bool psk_used;	     /* the key was handed to GnuTLS */
 };
 
 /* Starts the handshake of @session.  It ends with session_established() or session_fail(),

@@ -1,19 +1,78 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * GnuTLS before 3.8.11 has no function for the limit on what we send, so it is
- * read from the peer's hello.
+ * GnuTLS before 3.8.11 has no function for the limit on what we send, and it wants
+ * a server's ticket key before it has read what the client's tickets are under: so
+ * both are read from the peer's hello.
  */
 #include <stddef.h>
+#include <string.h>
 #include <linux/tls.h>
 
 #include "hello.h"
+#include "names.h"
 
-#define EXTENSION_MAX_FRAGMENT_LENGTH 1
-#define EXTENSION_RECORD_SIZE_LIMIT   28
-#define EXTENSION_SUPPORTED_VERSIONS  43
-#define RECORD_SIZE_LIMIT_MIN	      64 /* RFC 8449 4 */
-#define RECORD_PLAINTEXT	      16384
-#define SERVER_HELLO_FIXED	      34 /* legacy version and random */
+#define EXTENSION_SERVER_NAME		 0
+#define EXTENSION_MAX_FRAGMENT_LENGTH	 1
+#define EXTENSION_EXTENDED_MASTER_SECRET 23
+#define EXTENSION_RECORD_SIZE_LIMIT	 28
+#define EXTENSION_SESSION_TICKET	 35
+#define EXTENSION_PRE_SHARED_KEY	 41
+#define EXTENSION_SUPPORTED_VERSIONS	 43
+#define EXTENSION_PSK_KE_MODES		 45
+
+#define HOST_NAME  0
+#define PSK_DHE_KE 1
+#define TICKET_AGE 4 /* bytes behind each identity of a pre-shared key */
+
+#define RECORD_SIZE_LIMIT_MIN 64 /* RFC 8449 4 */
+#define RECORD_PLAINTEXT      16384
+#define SERVER_HELLO_FIXED    34 /* legacy version and random */
+
+static size_t number16(const unsigned char *data)
+{
+	return (size_t)data[0] << 8 | data[1];
+}
+
+/* list of (type, name<1..2^16-1>); only one name of a type may be there (RFC 6066 3) */
+static void note_server_name(struct hello *hello, const unsigned char *data, size_t size)
+{
+	char name[sizeof(hello->server_name)];
+	size_t length;
+
+	if (size < 5 || data[2] != HOST_NAME)
+		return;
+	length = number16(data + 3);
+	if (length == 0 || length > size - 5 || length >= sizeof(name))
+		return;
+	memcpy(name, data + 5, length);
+	name[length] = 0;
+	if (strlen(name) == length && names_is_host(name))
+		memcpy(hello->server_name, name, length + 1);
+}
+
+static void note_ticket(struct hello_tickets *tickets, const unsigned char *ticket, size_t size)
+{
+	if (size >= STEK_NAME && tickets->count < HELLO_MAX_TICKETS)
+		memcpy(tickets->names[tickets->count++], ticket, STEK_NAME);
+}
+
+/* list of (identity<1..2^16-1>, obfuscated age), then binders */
+static void note_identities(struct hello *hello, const unsigned char *data, size_t size)
+{
+	size_t length, end;
+
+	if (size < 2)
+		return;
+	end = 2 + number16(data);
+	if (end > size)
+		return;
+	for (size_t at = 2; at + 2 < end; at += 2 + length + TICKET_AGE) {
+		length = number16(data + at);
+		if (length > end - at - 2)
+			return;
+		note_ticket(&hello->psk, data + at + 2, length);
+	}
+}
 
 static int note_extension(void *arg, unsigned int id, const unsigned char *data, unsigned int size)
 {
@@ -27,6 +86,16 @@ static int note_extension(void *arg, unsigned int id, const unsigned char *data,
 	}
 	if (id == EXTENSION_MAX_FRAGMENT_LENGTH && size == 1 && data[0] >= 1 && data[0] <= 4)
 		hello->max_fragment = (uint16_t)(256 << data[0]);
+	if (id == EXTENSION_EXTENDED_MASTER_SECRET)
+		hello->extended_master_secret = true;
+	if (id == EXTENSION_SERVER_NAME)
+		note_server_name(hello, data, size);
+	if (id == EXTENSION_SESSION_TICKET)
+		note_ticket(&hello->ticket, data, size);
+	if (id == EXTENSION_PRE_SHARED_KEY)
+		note_identities(hello, data, size);
+	for (unsigned int i = 1; id == EXTENSION_PSK_KE_MODES && i < size; i++)
+		hello->psk_dhe_ke |= data[i] == PSK_DHE_KE;
 	/* In a ServerHello it is the two bytes of the chosen one, which never get here. */
 	for (unsigned int i = 1; id == EXTENSION_SUPPORTED_VERSIONS && i + 1 < size; i += 2)
 		hello->offers_tls13 |= data[i] == 3 && data[i + 1] == 4;

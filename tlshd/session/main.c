@@ -22,6 +22,7 @@
 #include "log.h"
 #include "priority.h"
 #include "profile.h"
+#include "resume.h"
 #include "sandbox.h"
 #include "session.h"
 #include "wipe.h"
@@ -149,6 +150,8 @@ static int serve(struct room *room)
 	r = profiles_attach_keys(room->profiles, room->keys);
 	if (r == 0)
 		r = session_table_new(room);
+	if (r == 0)
+		r = resume_new(room->base, &room->resume);
 	if (r < 0) {
 		log_message(LOG_ERR, "cannot use the profiles: %s", strerror(-r));
 		return r;
@@ -178,6 +181,7 @@ static int run(const struct arguments *arguments)
 		r = room.base ? serve(&room) : -ENOMEM;
 	}
 	session_table_free(room.sessions);
+	resume_free(room.resume);
 	channel_free(room.agent);
 	keyclient_free(room.keys);
 	profiles_free(&profiles);

@@ -192,9 +192,9 @@ static int narrow_client_cert(const struct profile *profile, const struct attr_t
 	return 0;
 }
 
-/* Nothing is resumed yet: only that the profile would allow it */
-static int check_resume(const struct profile *profile, const struct attr_table *options,
-			struct failure *failure)
+/* Pre-shared keys need no tickets, and a raw key is cheap enough to check each time. */
+static int narrow_resume(const struct profile *profile, const struct attr_table *options,
+			 struct parameters *p, struct failure *failure)
 {
 	uint32_t resume = attr_u32(options, CHANNEL_A_RESUME, profile->resume);
 
@@ -202,6 +202,9 @@ static int check_resume(const struct profile *profile, const struct attr_table *
 		return invalid(failure, "TLS_HANDOFF_RESUME");
 	if (resume && !profile->resume)
 		return refuse(failure, profile, "TLS_HANDOFF_RESUME", "resume = no");
+	p->resume = resume &&
+		    (p->auth == TLS_HANDOFF_AUTH_X509 || p->auth == TLS_HANDOFF_AUTH_UNAUTH);
+	p->resume_tls12 = p->resume && profile->resume_tls12;
 	return 0;
 }
 
@@ -291,12 +294,14 @@ int narrow_parameters(const struct profile *profile, const struct attr_table *op
 	    narrow_ciphers(profile, options, &p, failure) < 0 ||
 	    narrow_alpn(profile, options, &p, failure) < 0 ||
 	    narrow_client_cert(profile, options, &p, failure) < 0 ||
-	    check_resume(profile, options, failure) < 0 ||
+	    narrow_resume(profile, options, &p, failure) < 0 ||
 	    narrow_peer_name(options, &p, failure) < 0)
 		return -1;
 	if (copy_string(options, CHANNEL_A_PSK_IDENTITY, p.psk_identity, sizeof(p.psk_identity)) <
 	    0)
 		return invalid(failure, "TLS_HANDOFF_PSK_IDENTITY");
+	if (copy_string(options, CHANNEL_A_REMOTE, p.remote, sizeof(p.remote)) < 0)
+		return invalid(failure, "The remote address");
 	if (p.auth == TLS_HANDOFF_AUTH_PSK && p.role == TLS_HANDOFF_CLIENT && !p.psk_identity[0]) {
 		failure_set(
 			failure, EINVAL, ALERT_NONE,

@@ -14,7 +14,8 @@
 #include "failure.h"
 #include "profile.h"
 
-#define NARROW_MAX_ALPN_NAME 31 /* bytes; GnuTLS takes no longer ones */
+#define NARROW_MAX_ALPN_NAME 31	 /* bytes; GnuTLS takes no longer ones */
+#define NARROW_REMOTE	     128 /* bytes, with the NUL */
 
 struct parameters {
 	uint32_t role;	      /* TLS_HANDOFF_CLIENT, _SERVER */
@@ -29,6 +30,9 @@ struct parameters {
 	char peer_name[TLS_HANDOFF_MAX_PEER_NAME + 1]; /* client; A-labels or address; or empty */
 	bool peer_is_address;
 	char psk_identity[TLS_HANDOFF_MAX_PSK_IDENTITY + 1]; /* or empty */
+	bool resume;		    /* with certificates or unauthenticated only */
+	bool resume_tls12;	    /* in TLS 1.2, too */
+	char remote[NARROW_REMOTE]; /* address and port, as the agent writes them; or empty */
 };
 
 /* 0, or -1 with @failure set: EACCES and which option exceeds what, or EINVAL. */

@@ -17,7 +17,7 @@
 
 static const char base[] =
 	"NORMAL:-VERS-ALL:-CIPHER-ALL:-MAC-ALL:+AEAD:-SIGN-RSA-SHA1:-SIGN-ECDSA-SHA1:"
-	"-CTYPE-ALL:%SERVER_PRECEDENCE:%NO_TICKETS_TLS12";
+	"-CTYPE-ALL:%SERVER_PRECEDENCE";
 
 static GHashTable *kept; /* text: gnutls_priority_t */
 
@@ -27,7 +27,8 @@ static bool cipher_fits(const struct parameters *p, uint16_t cipher)
 	return p->auth != TLS_HANDOFF_AUTH_PSK || secrets_length(cipher) == 32;
 }
 
-/* Key exchange exists in TLS 1.2 only; in TLS 1.3 the list says that certificates are used. */
+/* Key exchange exists in TLS 1.2 only; in TLS 1.3 the list says that certificates are used, and
+ * for a client how it resumes: never without a fresh key exchange. */
 static const char *key_exchange(const struct parameters *p, unsigned int types)
 {
 	if (p->auth == TLS_HANDOFF_AUTH_PSK)
@@ -37,6 +38,16 @@ static const char *key_exchange(const struct parameters *p, unsigned int types)
 	if (types == CREDENTIALS_ECDSA)
 		return ":-KX-ALL:+ECDHE-ECDSA";
 	return ":-KX-ALL:+ECDHE-ECDSA:+ECDHE-RSA";
+}
+
+static const char *resumption(const struct parameters *p)
+{
+	bool tls13 = p->resume && p->role == TLS_HANDOFF_CLIENT &&
+		     p->max_version >= TLS_1_3_VERSION;
+
+	if (p->resume_tls12)
+		return tls13 ? ":+ECDHE-PSK" : "";
+	return tls13 ? ":+ECDHE-PSK:%NO_TICKETS_TLS12" : ":%NO_TICKETS_TLS12";
 }
 
 static const char *certificate_types(const struct parameters *p)
@@ -51,10 +62,10 @@ static bool write_text(const struct parameters *p, unsigned int types, char *tex
 	bool ciphers = false;
 	size_t n;
 
-	n = (size_t)snprintf(text, size, "%s%s%s%s%s", base,
+	n = (size_t)snprintf(text, size, "%s%s%s%s%s%s", base,
 			     p->max_version >= TLS_1_3_VERSION ? ":+VERS-TLS1.3" : "",
 			     p->min_version <= TLS_1_2_VERSION ? ":+VERS-TLS1.2" : "",
-			     key_exchange(p, types), certificate_types(p));
+			     key_exchange(p, types), resumption(p), certificate_types(p));
 	for (size_t i = 0; i < p->cipher_count; i++) {
 		if (!cipher_fits(p, p->ciphers[i]))
 			continue;

@@ -7,17 +7,22 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <gnutls/crypto.h>
 
 #include "credentials.h"
 #include "file.h"
 #include "keyinfo.h"
 #include "narrow.h"
 #include "profile.h"
+#include "stek.h"
 #include "trust.h"
 
 #define MAX_CERTIFICATE_FILE (256 * 1024) /* bytes */
 #define RECORD_BYTES	     16384	  /* plaintext of the largest record */
 #define UPDATE_RATE	     1000	  /* key updates a second */
+#define TICKET_LIFETIME	     3600	  /* seconds */
+#define STEK_ROTATION	     3600	  /* seconds */
+#define WEEK		     (7 * 86400)  /* seconds; RFC 8446 4.6.1 */
 
 struct loader {
 	const struct config *config;
@@ -150,6 +155,9 @@ static void load_policy(struct loader *loader, struct profile *profile)
 	r = config_bool(config, section, "resume", &profile->resume, &error);
 	loader_got(loader, r, error);
 	error = NULL;
+	r = config_bool(config, section, "resume_tls12", &profile->resume_tls12, &error);
+	loader_got(loader, r, error);
+	error = NULL;
 	r = config_enum(config, section, "truncation", truncation, &i, &error);
 	if (loader_got(loader, r, error))
 		profile->truncation_eof = i == 1;
@@ -165,9 +173,37 @@ static bool load_number(struct loader *loader, const char *key, uint64_t min, ui
 	return loader_got(loader, r, error);
 }
 
+/* Roots of ticket keys live for a rotation and a ticket's lifetime, and there is room for so
+ * many at a time. */
+static void load_tickets(struct loader *loader, struct profile *profile)
+{
+	const uint64_t rotations = STEK_MAX_ROOTS - 1;
+	uint64_t lifetime = TICKET_LIFETIME;
+	bool given;
+	char *words;
+
+	load_number(loader, "ticket_lifetime", 1, WEEK, &lifetime);
+	given = load_number(loader, "stek_rotation", 1, WEEK, &profile->stek_rotation);
+	if (!given)
+		profile->stek_rotation = lifetime / rotations > STEK_ROTATION ?
+						 lifetime / rotations + 1 :
+						 STEK_ROTATION;
+	profile->ticket_lifetime = lifetime < PROFILE_MAX_LIFETIME ? lifetime :
+								     PROFILE_MAX_LIFETIME;
+	if (!given || lifetime <= rotations * profile->stek_rotation)
+		return;
+	if (asprintf(&words,
+		     "stek_rotation: ticket_lifetime is %llu, and tickets may live for %llu "
+		     "rotations at most: at least %llu is needed here",
+		     (unsigned long long)lifetime, (unsigned long long)rotations,
+		     (unsigned long long)((lifetime + rotations - 1) / rotations)) < 0)
+		words = NULL;
+	loader_mistake(loader, "stek_rotation", words);
+}
+
 static void load_limits(struct loader *loader, struct profile *profile)
 {
-	uint64_t bytes = 0, checked;
+	uint64_t bytes = 0;
 
 	load_number(loader, "rekey_records", 1, UINT64_C(1) << 48, &profile->rekey_records);
 	load_number(loader, "rekey_seconds", 1, 365 * 86400, &profile->rekey_seconds);
@@ -178,8 +214,6 @@ static void load_limits(struct loader *loader, struct profile *profile)
 	if (load_number(loader, "rekey_bytes", RECORD_BYTES, UINT64_MAX >> 1, &bytes) &&
 	    (!profile->rekey_records || bytes / RECORD_BYTES < profile->rekey_records))
 		profile->rekey_records = bytes / RECORD_BYTES;
-	load_number(loader, "ticket_lifetime", 1, 7 * 86400, &checked);
-	load_number(loader, "stek_rotation", 1, 7 * 86400, &checked);
 }
 
 static struct trust *loader_find_trust(struct loader *loader, const char *truststore,
@@ -248,6 +282,29 @@ static void load_chains(struct loader *loader, struct profile *profile)
 		loader_report(loader, NULL);
 }
 
+static void hash_datum(gnutls_hash_hd_t hash, const gnutls_datum_t *datum)
+{
+	uint64_t length = datum->size;
+
+	gnutls_hash(hash, &length, sizeof(length));
+	gnutls_hash(hash, datum->data, datum->size);
+}
+
+static void make_content(struct loader *loader, struct profile *profile)
+{
+	gnutls_hash_hd_t hash;
+
+	if (gnutls_hash_init(&hash, GNUTLS_DIG_SHA256) < 0) {
+		loader_report(loader, NULL);
+		return;
+	}
+	gnutls_hash(hash, trust_fingerprint(profile->trust), TRUST_FINGERPRINT);
+	for (size_t i = 0; i < profile->chain_count; i++)
+		for (unsigned int j = 0; j < profile->chains[i].count; j++)
+			hash_datum(hash, &profile->chains[i].certificates[j].cert);
+	gnutls_hash_deinit(hash, profile->content);
+}
+
 static void load_profile(struct loader *loader, const char *name, struct profile *profile)
 {
 	loader->section = config_profile_section(loader->config, name);
@@ -259,8 +316,11 @@ static void load_profile(struct loader *loader, const char *name, struct profile
 	load_alpn(loader, profile);
 	load_policy(loader, profile);
 	load_limits(loader, profile);
+	load_tickets(loader, profile);
 	load_trust(loader, profile);
 	load_chains(loader, profile);
+	if (profile->trust)
+		make_content(loader, profile);
 }
 
 int profiles_load(const struct config *config, void (*report)(const char *mistake),

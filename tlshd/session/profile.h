@@ -21,6 +21,11 @@ struct trust;
 #define PROFILE_MAX_CHAIN  16 /* certificates of one chain */
 #define PROFILE_MAX_CHAINS CONFIG_MAX_LIST
 #define PROFILE_MAX_KEYS   CONFIG_MAX_LIST
+#define PROFILE_CONTENT	   32 /* bytes */
+
+/* No chain of resumptions is longer: GnuTLS ends it one ticket_lifetime after the full
+ * handshake that it began with. */
+#define PROFILE_MAX_LIFETIME 86400 /* seconds */
 
 /* A certificate chain of ours, leaf first; usable once its key was announced. */
 struct profile_chain {
@@ -43,12 +48,16 @@ struct profile {
 	uint32_t client_cert; /* TLS_HANDOFF_CERT_* */
 	bool unauth;
 	bool resume;
+	bool resume_tls12; /* in TLS 1.2, too */
 	bool truncation_eof;
 	uint64_t rekey_records;	  /* 0: the kernel's default */
 	uint64_t rekey_seconds;	  /* 0: never for age */
 	uint64_t update_rate;	  /* key updates of a peer, a second */
 	uint64_t handler_timeout; /* seconds that the kernel waits for us; 0: its default */
+	uint64_t ticket_lifetime; /* seconds; as configured, but at most PROFILE_MAX_LIFETIME */
+	uint64_t stek_rotation;	  /* seconds */
 	struct trust *trust;
+	uint8_t content[PROFILE_CONTENT]; /* SHA-256 of what its files hold, keys aside */
 
 	struct profile_chain *chains;
 	size_t chain_count;

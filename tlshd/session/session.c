@@ -19,6 +19,7 @@
 #include "narrow.h"
 #include "pool.h"
 #include "profile.h"
+#include "resume.h"
 #include "session.h"
 
 struct session_table {
@@ -324,6 +325,21 @@ static void handle_message(struct session *session, const struct channel_message
 	}
 }
 
+/* TICKETS and its answer.  An action that we do not know counts nothing. */
+static int handle_tickets(struct room *room, const struct channel_message *msg)
+{
+	char text[CHANNEL_MAX_COUNTS] = "";
+	uint32_t wire[2];
+
+	if (msg->length != sizeof(wire))
+		return -EPROTO;
+	memcpy(wire, msg->payload, sizeof(wire));
+	if (resume_command(room->resume, le32toh(wire[1]), text, sizeof(text)) < 0)
+		return -EPROTO;
+	return channel_send2(room->agent, CHANNEL_COUNTS, 0, false, &wire[0], sizeof(wire[0]), text,
+			     strlen(text));
+}
+
 static int handle_hello(struct room *room, const struct channel_message *msg)
 {
 	uint32_t version;
@@ -345,6 +361,8 @@ int session_message(void *arg, const struct channel_message *msg)
 
 	if (msg->type == CHANNEL_HELLO)
 		return handle_hello(room, msg);
+	if (room->sessions->greeted && msg->type == CHANNEL_TICKETS && msg->session == 0)
+		return handle_tickets(room, msg);
 	if (!room->sessions->greeted || msg->session == 0)
 		return -EPROTO;
 	session = g_hash_table_lookup(room->sessions->by_id, &msg->session);

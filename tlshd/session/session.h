@@ -16,11 +16,13 @@
 #include "protocol.h"
 #include "secrets.h"
 
+struct awaiting_session;
 struct channel;
 struct handshake;
 struct keyclient;
 struct profile;
 struct profiles;
+struct resume;
 
 #define SESSION_MAX_HANDSHAKES 8192 /* that run at the same time */
 #define SESSION_MAX_RECORD     64   /* bytes of a record of ours: alert or KeyUpdate */
@@ -39,6 +41,7 @@ struct room {
 	struct keyclient *keys;
 	struct profiles *profiles;
 	struct session_table *sessions;
+	struct resume *resume;
 };
 
 /* A handshake message that came in more than one record so far */
@@ -56,11 +59,12 @@ struct session {
 	bool pending;		     /* counts as a running handshake */
 
 	/* below: valid once established */
-	struct fragment *fragment; /* or NULL */
-	uint64_t rekey_due;	   /* CLOCK_BOOTTIME seconds; 0 never */
-	uint16_t version;	   /* TLS_1_x_VERSION */
-	uint16_t cipher;	   /* TLS_CIPHER_* */
-	uint16_t max_payload;	   /* as in struct channel_keys */
+	struct fragment *fragment;	   /* or NULL */
+	struct awaiting_session *awaiting; /* client: while tickets may come, else NULL */
+	uint64_t rekey_due;		   /* CLOCK_BOOTTIME seconds; 0 never */
+	uint16_t version;		   /* TLS_1_x_VERSION */
+	uint16_t cipher;		   /* TLS_CIPHER_* */
+	uint16_t max_payload;		   /* as in struct channel_keys */
 	uint8_t role;
 	uint8_t updates; /* KeyUpdates received since data was read */
 	uint8_t secret[SESSION_DIRECTIONS][SECRETS_MAX]; /* TLS 1.3 traffic secrets */

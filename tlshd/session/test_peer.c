@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include <cmocka.h>
 
@@ -50,6 +51,38 @@ void peer_free(struct peer *peer)
 bool peer_handshake(struct peer *peer)
 {
 	return !peer->failed && peer->ops->handshake(peer);
+}
+
+bool peer_resumed(const struct peer *peer)
+{
+	return peer->ops->resumed(peer);
+}
+
+void peer_remember(struct peer *peer)
+{
+	peer->ops->remember(peer);
+}
+
+struct peer_memory *peer_memory_new(void)
+{
+	struct peer_memory *memory = calloc(1, sizeof(*memory));
+
+	assert_non_null(memory);
+	assert_int_equal(getrandom(memory->key, sizeof(memory->key), 0), sizeof(memory->key));
+	assert_int_equal(getrandom(memory->stek, sizeof(memory->stek), 0), sizeof(memory->stek));
+	return memory;
+}
+
+void peer_memory_free(struct peer_memory *memory)
+{
+	peer_openssl_forget(memory);
+	free(memory->gnutls);
+	free(memory);
+}
+
+unsigned int peer_memory_tickets(const struct peer_memory *memory)
+{
+	return memory->tickets;
 }
 
 bool peer_failed(const struct peer *peer)

@@ -12,6 +12,10 @@
 
 struct peer;
 
+/* What outlives a peer: the key that servers issue tickets under, and the last ticket that a
+ * client got.  OpenSSL's and GnuTLS's do not fit each other. */
+struct peer_memory;
+
 struct peer_setup {
 	bool server;
 	const char *certificate, *key; /* files, or NULL */
@@ -28,7 +32,16 @@ struct peer_setup {
 	const char *psk_identity, *psk_hex;
 	unsigned int max_fragment;	/* client: 512, 1024, 2048, 4096 or 0; OpenSSL only */
 	unsigned int record_size_limit; /* GnuTLS only, 0 none */
+	struct peer_memory *memory;	/* servers issue tickets, clients offer one; or NULL */
+	bool no_master_secret;		/* TLS 1.2 without extended master secret */
 };
+
+struct peer_memory *peer_memory_new(void);
+void peer_memory_free(struct peer_memory *memory);
+/* The client's memory keeps the last ticket that came. */
+void peer_remember(struct peer *peer);
+/* How many tickets the memory was told of */
+unsigned int peer_memory_tickets(const struct peer_memory *memory);
 
 struct peer *peer_openssl(const struct peer_setup *setup);
 struct peer *peer_gnutls(const struct peer_setup *setup);
@@ -36,6 +49,8 @@ void peer_free(struct peer *peer);
 
 /* One step of the handshake with what is there; whether it is complete. */
 bool peer_handshake(struct peer *peer);
+/* Whether its handshake was resumed. */
+bool peer_resumed(const struct peer *peer);
 /* Whether it failed, by its own decision or an alert. */
 bool peer_failed(const struct peer *peer);
 /* The last fatal alert that came from the other side, or -1 */

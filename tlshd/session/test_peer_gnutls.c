@@ -106,9 +106,54 @@ static void free_peer(struct peer *peer)
 	free(p);
 }
 
+static bool resumed(const struct peer *peer)
+{
+	return gnutls_session_is_resumed(((const struct gnutls_peer *)peer)->tls);
+}
+
+/* Counted, for of several tickets in a row only the last one is kept. */
+static int note_ticket(gnutls_session_t tls, unsigned int type, unsigned int when,
+		       unsigned int incoming, const gnutls_datum_t *message)
+{
+	struct gnutls_peer *p = gnutls_session_get_ptr(tls);
+
+	p->peer.memory->tickets += incoming;
+	return 0;
+}
+
+static void remember(struct peer *peer)
+{
+	struct peer_memory *memory = peer->memory;
+	gnutls_datum_t data;
+
+	assert_int_equal(gnutls_session_get_data2(gnutls_of(peer)->tls, &data), 0);
+	free(memory->gnutls);
+	memory->gnutls = malloc(data.size);
+	assert_non_null(memory->gnutls);
+	memcpy(memory->gnutls, data.data, data.size);
+	memory->length = data.size;
+	gnutls_free(data.data);
+}
+
 static const struct peer_ops gnutls_ops = {
-	handshake, write_data, read_data, key_update, renegotiate, free_peer,
+	handshake, write_data, read_data, key_update, renegotiate, resumed, remember, free_peer,
 };
+
+static void set_memory(struct gnutls_peer *p, const struct peer_setup *setup)
+{
+	struct peer_memory *memory = setup->memory;
+	const gnutls_datum_t key = { memory->stek, sizeof(memory->stek) };
+
+	p->peer.memory = memory;
+	gnutls_session_set_ptr(p->tls, p);
+	gnutls_handshake_set_hook_function(p->tls, GNUTLS_HANDSHAKE_NEW_SESSION_TICKET,
+					   GNUTLS_HOOK_POST, note_ticket);
+	if (setup->server)
+		assert_int_equal(gnutls_session_ticket_enable_server(p->tls, &key), 0);
+	else if (memory->gnutls)
+		assert_int_equal(gnutls_session_set_data(p->tls, memory->gnutls, memory->length),
+				 0);
+}
 
 static void set_priority(struct gnutls_peer *p, const struct peer_setup *setup)
 {
@@ -149,7 +194,8 @@ struct peer *peer_gnutls(const struct peer_setup *setup)
 	gnutls_datum_t alpn;
 
 	assert_non_null(p);
-	assert_false(setup->raw || setup->psk_identity || setup->max_fragment);
+	assert_false(setup->raw || setup->psk_identity || setup->max_fragment ||
+		     setup->no_master_secret);
 	p->peer.ops = &gnutls_ops;
 	p->peer.alert = -1;
 	assert_int_equal(gnutls_init(&p->tls, setup->server ? GNUTLS_SERVER : GNUTLS_CLIENT), 0);
@@ -168,6 +214,8 @@ struct peer *peer_gnutls(const struct peer_setup *setup)
 		assert_int_equal(gnutls_alpn_set_protocols(p->tls, &alpn, 1, GNUTLS_ALPN_MANDATORY),
 				 0);
 	}
+	if (setup->memory)
+		set_memory(p, setup);
 	if (setup->record_size_limit)
 		assert_int_equal(gnutls_record_set_max_recv_size(p->tls, setup->record_size_limit),
 				 0);

@@ -18,14 +18,28 @@ struct peer_ops {
 	int (*read)(struct peer *peer, void *data, size_t max);
 	void (*key_update)(struct peer *peer, bool request);
 	void (*renegotiate)(struct peer *peer);
+	bool (*resumed)(const struct peer *peer);
+	void (*remember)(struct peer *peer);
 	void (*free)(struct peer *peer);
 };
+
+struct peer_memory {
+	uint8_t key[80];  /* OpenSSL's servers */
+	void *openssl;	  /* SSL_SESSION, or NULL */
+	uint8_t stek[64]; /* GnuTLS's servers */
+	uint8_t *gnutls;  /* session data, or NULL */
+	size_t length;
+	unsigned int tickets;
+};
+
+void peer_openssl_forget(struct peer_memory *memory);
 
 struct peer {
 	const struct peer_ops *ops;
 	struct queue in, out; /* wire bytes to and from it */
 	bool failed;
 	int alert;
+	struct peer_memory *memory;
 };
 
 void queue_put(struct queue *queue, const void *bytes, size_t length);

@@ -150,15 +150,58 @@ static void openssl_free(struct peer *peer)
 {
 	struct openssl_peer *p = openssl_of(peer);
 
+	/* else its session would not be resumed again */
+	SSL_set_shutdown(p->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
 	SSL_free(p->ssl);
 	SSL_CTX_free(p->ctx);
 	free(p);
 }
 
+static bool openssl_resumed(const struct peer *peer)
+{
+	return SSL_session_reused(((const struct openssl_peer *)peer)->ssl);
+}
+
+void peer_openssl_forget(struct peer_memory *memory)
+{
+	SSL_SESSION_free(memory->openssl);
+	memory->openssl = NULL;
+}
+
+static void openssl_remember(struct peer *peer)
+{
+	peer_openssl_forget(peer->memory);
+	peer->memory->openssl = SSL_get1_session(openssl_of(peer)->ssl);
+	assert_non_null(peer->memory->openssl);
+}
+
 static const struct peer_ops openssl_ops = {
-	openssl_handshake,  openssl_write,	 openssl_read,
-	openssl_key_update, openssl_renegotiate, openssl_free,
+	openssl_handshake,   openssl_write,   openssl_read,	openssl_key_update,
+	openssl_renegotiate, openssl_resumed, openssl_remember, openssl_free,
 };
+
+static int note_ticket(SSL *ssl, SSL_SESSION *session)
+{
+	struct openssl_peer *p = SSL_get_app_data(ssl);
+
+	p->peer.memory->tickets++;
+	return 0;
+}
+
+static void set_memory(struct openssl_peer *p, const struct peer_setup *setup)
+{
+	static const unsigned char context[] = "test";
+
+	p->peer.memory = setup->memory;
+	SSL_CTX_set_session_cache_mode(p->ctx, SSL_SESS_CACHE_BOTH | SSL_SESS_CACHE_NO_INTERNAL);
+	SSL_CTX_sess_set_new_cb(p->ctx, note_ticket);
+	if (!setup->server)
+		return;
+	assert_int_equal(SSL_CTX_set_session_id_context(p->ctx, context, sizeof(context)), 1);
+	assert_int_equal(SSL_CTX_set_tlsext_ticket_keys(p->ctx, p->peer.memory->key,
+							sizeof(p->peer.memory->key)),
+			 1);
+}
 
 static int choose_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_length,
 		       const unsigned char *in, unsigned int length, void *arg)
@@ -303,8 +346,14 @@ struct peer *peer_openssl(const struct peer_setup *setup)
 	set_alpn(p, setup);
 	if (setup->raw)
 		set_raw(p->ctx);
+	if (setup->memory)
+		set_memory(p, setup);
+	if (setup->no_master_secret)
+		SSL_CTX_set_options(p->ctx, SSL_OP_NO_EXTENDED_MASTER_SECRET);
 	p->ssl = SSL_new(p->ctx);
 	assert_non_null(p->ssl);
+	if (!setup->server && setup->memory && setup->memory->openssl)
+		assert_int_equal(SSL_set_session(p->ssl, setup->memory->openssl), 1);
 	SSL_set_app_data(p->ssl, p);
 	SSL_set_info_callback(p->ssl, note_info);
 	SSL_CTX_set_keylog_callback(p->ctx, note_secret);

@@ -176,6 +176,55 @@ bool rig_log_has(const struct rig *rig, const char *text)
 	return found;
 }
 
+unsigned int rig_log_count(const struct rig *rig, const char *text)
+{
+	FILE *file = fopen(rig->log, "re");
+	unsigned int count = 0;
+	char line[1024];
+
+	while (file && fgets(line, sizeof(line), file))
+		count += strstr(line, text) != NULL;
+	if (file)
+		fclose(file);
+	return count;
+}
+
+void rig_tickets(struct rig *rig, uint32_t action)
+{
+	const uint32_t wire[] = { htole32((uint32_t)rig->last_id), htole32(action) };
+
+	rig->counted = false;
+	rig_send(rig, CHANNEL_TICKETS, 0, wire, sizeof(wire));
+	while (!rig->counted)
+		assert_true(rig_step(rig));
+}
+
+unsigned long long rig_count(const struct rig *rig, const char *name)
+{
+	size_t length = strlen(name);
+	const char *line = rig->counts;
+
+	while (line && (strncmp(line, name, length) != 0 || line[length] != ' ')) {
+		line = strchr(line, '\n');
+		line += line != NULL;
+	}
+	assert_non_null(line);
+	return strtoull(line + length, NULL, 10);
+}
+
+static void take_counts(struct rig *rig, const struct rig_message *m)
+{
+	uint32_t request;
+
+	assert_true(m->length > sizeof(request) &&
+		    m->length - sizeof(request) < sizeof(rig->counts));
+	memcpy(&request, m->payload, sizeof(request));
+	assert_int_equal(le32toh(request), (uint32_t)rig->last_id);
+	memcpy(rig->counts, m->payload + sizeof(request), m->length - sizeof(request));
+	rig->counts[m->length - sizeof(request)] = 0;
+	rig->counted = true;
+}
+
 void rig_send(struct rig *rig, uint16_t type, uint64_t id, const void *payload, size_t length)
 {
 	struct channel_header header = {
@@ -240,6 +289,7 @@ static void take_result(struct connection *c, uint16_t type, const uint8_t *payl
 	c->cipher = attr_u16(&table, CHANNEL_A_CIPHER, 0);
 	c->auth = attr_u32(&table, CHANNEL_A_AUTH, 0);
 	c->limit_records = attr_u64(&table, CHANNEL_A_LIMIT_RECORDS, 0);
+	c->resumed = attr_u32(&table, CHANNEL_A_RESUMED, 0);
 	c->truncation_eof = attr_u32(&table, CHANNEL_A_TRUNCATION_EOF, 0);
 	c->certificate_length = table.view[CHANNEL_A_PEER_CERT].length;
 	copy_text(&table, CHANNEL_A_PEER_IDENTITY, c->identity, sizeof(c->identity));
@@ -338,6 +388,10 @@ bool rig_step(struct rig *rig)
 		return false;
 	if (message.type == CHANNEL_HELLO)
 		return true;
+	if (message.type == CHANNEL_COUNTS) {
+		take_counts(rig, &message);
+		return true;
+	}
 	for (size_t i = 0; i < RIG_MAX_CONNECTIONS; i++) {
 		if (!rig->connections[i] || rig->connections[i]->id != id)
 			continue;

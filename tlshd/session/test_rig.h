@@ -25,6 +25,8 @@ struct rig {
 	uint64_t last_id;
 	struct connection *connections[RIG_MAX_CONNECTIONS];
 	char log[64]; /* file with both programs' lines */
+	bool counted; /* COUNTS came */
+	char counts[CHANNEL_MAX_COUNTS + 1];
 };
 
 /* A message to the agent, kept until it is looked at */
@@ -49,7 +51,7 @@ struct connection {
 	int alert_sent, alert_received; /* -1 none */
 	uint16_t version, cipher;
 	uint64_t limit_records;
-	bool truncation_eof;
+	bool truncation_eof, resumed;
 	char identity[TLS_HANDOFF_MAX_IDENTITY + 1];
 	char alpn[TLS_HANDOFF_MAX_ALPN_NAME + 1];
 	char server_name[TLS_HANDOFF_MAX_PEER_NAME + 1];
@@ -82,6 +84,13 @@ bool rig_log_has(const struct rig *rig, const char *text);
 void rig_send(struct rig *rig, uint16_t type, uint64_t id, const void *payload, size_t length);
 /* Waits for one message and gives it to its connection; false at the end of the channel. */
 bool rig_step(struct rig *rig);
+
+/* How many lines of the log have @text. */
+unsigned int rig_log_count(const struct rig *rig, const char *text);
+/* TICKETS, and waits for COUNTS. */
+void rig_tickets(struct rig *rig, uint32_t action);
+/* The number behind @name in the last COUNTS */
+unsigned long long rig_count(const struct rig *rig, const char *name);
 
 /* Options of OPEN with the required ones; add others, then connection_open(). */
 struct attr_builder rig_options(uint32_t role, const char *profile);

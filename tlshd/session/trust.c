@@ -9,6 +9,7 @@
 #include <string.h>
 #include <time.h>
 #include <gnutls/abstract.h>
+#include <gnutls/crypto.h>
 
 #include "failure.h"
 #include "file.h"
@@ -31,6 +32,7 @@ struct trust {
 	unsigned int crl_count;
 	gnutls_datum_t *public_keys; /* SPKI, DER */
 	size_t public_key_count;
+	uint8_t fingerprint[TRUST_FINGERPRINT];
 };
 
 static void say(char **ret_mistake, const char *path, const char *words)
@@ -137,6 +139,70 @@ static int load_crl(struct trust *trust, char **ret_mistake)
 	return 0;
 }
 
+static void hash_datum(gnutls_hash_hd_t hash, const gnutls_datum_t *datum)
+{
+	uint64_t length = datum->size;
+
+	gnutls_hash(hash, &length, sizeof(length));
+	gnutls_hash(hash, datum->data, datum->size);
+}
+
+static int hash_anchors(const struct trust *trust, gnutls_hash_hd_t hash)
+{
+	gnutls_x509_trust_list_iter_t iter = NULL;
+	gnutls_datum_t der = { NULL, 0 };
+	gnutls_x509_crt_t anchor;
+	int r;
+
+	while ((r = gnutls_x509_trust_list_iter_get_ca(trust->list, &iter, &anchor)) == 0) {
+		r = gnutls_x509_crt_export2(anchor, GNUTLS_X509_FMT_DER, &der);
+		gnutls_x509_crt_deinit(anchor);
+		if (r < 0)
+			break;
+		hash_datum(hash, &der);
+		gnutls_free(der.data);
+		der.data = NULL;
+	}
+	gnutls_x509_trust_list_iter_deinit(iter);
+	return r == GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE ? 0 : r;
+}
+
+static int hash_crls(const struct trust *trust, gnutls_hash_hd_t hash)
+{
+	gnutls_datum_t der = { NULL, 0 };
+	int r = 0;
+
+	for (unsigned int i = 0; r == 0 && i < trust->crl_count; i++) {
+		r = gnutls_x509_crl_export2(trust->crls[i], GNUTLS_X509_FMT_DER, &der);
+		if (r == 0)
+			hash_datum(hash, &der);
+		gnutls_free(der.data);
+		der.data = NULL;
+	}
+	return r;
+}
+
+static int make_fingerprint(struct trust *trust)
+{
+	gnutls_hash_hd_t hash;
+	int r;
+
+	if (gnutls_hash_init(&hash, GNUTLS_DIG_SHA256) < 0)
+		return -ENOMEM;
+	r = hash_anchors(trust, hash);
+	for (size_t i = 0; i < trust->public_key_count; i++)
+		hash_datum(hash, &trust->public_keys[i]);
+	if (r == 0)
+		r = hash_crls(trust, hash);
+	gnutls_hash_deinit(hash, trust->fingerprint);
+	return r < 0 ? -ENOMEM : 0;
+}
+
+const uint8_t *trust_fingerprint(const struct trust *trust)
+{
+	return trust->fingerprint;
+}
+
 int trust_load(const char *truststore, const char *crl, struct trust **ret_trust,
 	       char **ret_mistake, bool *ret_in_crl)
 {
@@ -159,6 +225,8 @@ int trust_load(const char *truststore, const char *crl, struct trust **ret_trust
 		*ret_in_crl = true;
 		r = load_crl(trust, ret_mistake);
 	}
+	if (r == 0)
+		r = make_fingerprint(trust);
 	if (r < 0) {
 		trust_free(trust);
 		return r;

@@ -40,6 +40,10 @@ int trust_verify(const struct trust *trust, gnutls_x509_crt_t *chain, unsigned i
 /* Whether this SubjectPublicKeyInfo (DER) is one of the truststore's PUBLIC KEY entries. */
 bool trust_has_public_key(const struct trust *trust, const uint8_t *spki, size_t length);
 
+/* SHA-256 over its anchors, keys and lists: other content, other fingerprint. */
+#define TRUST_FINGERPRINT 32 /* bytes */
+const uint8_t *trust_fingerprint(const struct trust *trust);
+
 /* Lets a server name its anchors in CertificateRequest, unless they are the system's. */
 int trust_announce(const struct trust *trust, gnutls_certificate_credentials_t credentials);
 

@@ -74,6 +74,7 @@ static int keep_certificate(struct handshake *handshake, const gnutls_datum_t *l
 {
 	if (leaf->size == 0 || leaf->size > TLS_HANDOFF_MAX_CERT)
 		return malformed(handshake);
+	free(handshake->peer_certificate);
 	handshake->peer_certificate = malloc(leaf->size);
 	if (!handshake->peer_certificate)
 		return GNUTLS_E_MEMORY_ERROR;
@@ -156,6 +157,7 @@ static int verify_x509(struct handshake *handshake, const gnutls_datum_t *certif
 		return malformed(handshake);
 	if (import_chain(certificates, count, chain) < 0)
 		return malformed(handshake);
+	handshake->peer_expires = gnutls_x509_crt_get_expiration_time(chain[0]);
 	r = verify_chain(handshake, chain, count);
 	for (unsigned int i = 0; i < count; i++)
 		gnutls_x509_crt_deinit(chain[i]);

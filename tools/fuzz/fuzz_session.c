@@ -21,6 +21,7 @@
 #include "handshake.h"
 #include "keyclient.h"
 #include "profile.h"
+#include "resume.h"
 #include "session.h"
 
 #define ID		 1
@@ -160,7 +161,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	};
 
 	prepare();
-	if (session_table_new(&room) < 0 || session_message(&room, &hello) < 0)
+	if (session_table_new(&room) < 0 || resume_new(room.base, &room.resume) < 0 ||
+	    session_message(&room, &hello) < 0)
 		abort();
 	while (size >= 3) {
 		struct channel_message message = { .type = data[0], .session = ID };
@@ -179,6 +181,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		drain();
 	}
 	session_table_free(room.sessions);
+	resume_free(room.resume);
 	room.sessions = NULL;
 	drain();
 	return 0;

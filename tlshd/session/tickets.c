@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The cache: every ticket is in one list by arrival and in one of its peer's.
+ */
+#include <errno.h>
+#include <glib.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+#include <event2/event.h>
+
+#include "boottime.h"
+#include "tickets.h"
+
+struct peer_tickets;
+
+struct ticket {
+	TAILQ_ENTRY(ticket) of_all, of_peer;
+	struct peer_tickets *peer;
+	uint64_t expires; /* CLOCK_BOOTTIME seconds */
+	size_t length;
+	uint8_t data[];
+};
+
+TAILQ_HEAD(ticket_list, ticket); /* the oldest first */
+
+/* Lives as long as it has a ticket. */
+struct peer_tickets {
+	uint8_t key[TICKETS_KEY];
+	struct ticket_list list;
+	size_t count;
+};
+
+struct tickets {
+	struct counts *counts;
+	GHashTable *peers; /* key: peer_tickets */
+	struct ticket_list list;
+	size_t count, bytes;
+	uint64_t first;	     /* no ticket expires before, CLOCK_BOOTTIME seconds */
+	struct event *timer; /* for then */
+};
+
+/* A key is a hash already. */
+static guint hash_key(gconstpointer key)
+{
+	guint hash;
+
+	memcpy(&hash, key, sizeof(hash));
+	return hash;
+}
+
+static gboolean same_key(gconstpointer a, gconstpointer b)
+{
+	return memcmp(a, b, TICKETS_KEY) == 0;
+}
+
+/* Out of both lists; the caller has it then. */
+static void unlink_ticket(struct tickets *tickets, struct ticket *ticket)
+{
+	struct peer_tickets *peer = ticket->peer;
+
+	TAILQ_REMOVE(&tickets->list, ticket, of_all);
+	TAILQ_REMOVE(&peer->list, ticket, of_peer);
+	tickets->count--;
+	tickets->bytes -= ticket->length;
+	if (--peer->count)
+		return;
+	g_hash_table_remove(tickets->peers, peer->key);
+	free(peer);
+}
+
+static void drop(struct tickets *tickets, struct ticket *ticket)
+{
+	unlink_ticket(tickets, ticket);
+	explicit_bzero(ticket->data, ticket->length);
+	free(ticket);
+}
+
+/* One event for the ticket that goes first; early when that one is gone already. */
+static void arm(struct tickets *tickets)
+{
+	uint64_t now = boottime_seconds();
+	struct timeval delay = { .tv_sec = 1 };
+
+	if (!tickets->count) {
+		event_del(tickets->timer);
+		return;
+	}
+	if (tickets->first > now)
+		delay.tv_sec = (time_t)(tickets->first - now);
+	event_add(tickets->timer, &delay);
+}
+
+static void expire(struct tickets *tickets)
+{
+	uint64_t now = boottime_seconds(), first = UINT64_MAX;
+	struct ticket *ticket, *next;
+
+	if (now < tickets->first)
+		return;
+	for (ticket = TAILQ_FIRST(&tickets->list); ticket; ticket = next) {
+		next = TAILQ_NEXT(ticket, of_all);
+		if (ticket->expires > now) {
+			first = ticket->expires < first ? ticket->expires : first;
+			continue;
+		}
+		drop(tickets, ticket);
+		tickets->counts->value[COUNT_EXPIRED]++;
+	}
+	tickets->first = first;
+}
+
+static void handle_timer(evutil_socket_t fd, short what, void *arg)
+{
+	struct tickets *tickets = arg;
+
+	expire(tickets);
+	arm(tickets);
+}
+
+int tickets_new(struct event_base *base, struct counts *counts, struct tickets **ret_tickets)
+{
+	struct tickets *tickets = calloc(1, sizeof(*tickets));
+
+	if (!tickets)
+		return -ENOMEM;
+	TAILQ_INIT(&tickets->list);
+	tickets->counts = counts;
+	tickets->first = UINT64_MAX;
+	tickets->peers = g_hash_table_new(hash_key, same_key);
+	tickets->timer = event_new(base, -1, 0, handle_timer, tickets);
+	if (!tickets->timer) {
+		tickets_free(tickets);
+		return -ENOMEM;
+	}
+	*ret_tickets = tickets;
+	return 0;
+}
+
+void tickets_free(struct tickets *tickets)
+{
+	if (!tickets)
+		return;
+	while (!TAILQ_EMPTY(&tickets->list))
+		drop(tickets, TAILQ_FIRST(&tickets->list));
+	g_hash_table_destroy(tickets->peers);
+	if (tickets->timer)
+		event_free(tickets->timer);
+	free(tickets);
+}
+
+static void evict(struct tickets *tickets, struct ticket *ticket)
+{
+	drop(tickets, ticket);
+	tickets->counts->value[COUNT_EVICTED]++;
+}
+
+/* Room for one more of @length bytes */
+static void make_room(struct tickets *tickets, const uint8_t key[TICKETS_KEY], size_t length)
+{
+	struct peer_tickets *peer = g_hash_table_lookup(tickets->peers, key);
+
+	if (peer && peer->count >= TICKETS_PER_PEER)
+		evict(tickets, TAILQ_FIRST(&peer->list));
+	while (tickets->count >= TICKETS_MAX || tickets->bytes + length > TICKETS_MAX_BYTES)
+		evict(tickets, TAILQ_FIRST(&tickets->list));
+}
+
+static struct peer_tickets *get_peer(struct tickets *tickets, const uint8_t key[TICKETS_KEY])
+{
+	struct peer_tickets *peer = g_hash_table_lookup(tickets->peers, key);
+
+	if (peer)
+		return peer;
+	peer = calloc(1, sizeof(*peer));
+	if (!peer)
+		return NULL;
+	memcpy(peer->key, key, TICKETS_KEY);
+	TAILQ_INIT(&peer->list);
+	g_hash_table_insert(tickets->peers, peer->key, peer);
+	return peer;
+}
+
+int tickets_put(struct tickets *tickets, const uint8_t key[TICKETS_KEY], const void *data,
+		size_t length, uint64_t lifetime)
+{
+	struct peer_tickets *peer;
+	struct ticket *ticket;
+
+	if (length == 0 || length > TICKETS_MAX_BYTES || lifetime == 0)
+		return 0;
+	if (lifetime > TICKETS_MAX_LIFETIME)
+		lifetime = TICKETS_MAX_LIFETIME;
+	expire(tickets);
+	make_room(tickets, key, length);
+	ticket = malloc(sizeof(*ticket) + length);
+	if (!ticket)
+		return -ENOMEM;
+	peer = get_peer(tickets, key);
+	if (!peer) {
+		free(ticket);
+		return -ENOMEM;
+	}
+	ticket->peer = peer;
+	ticket->expires = boottime_seconds() + lifetime;
+	ticket->length = length;
+	memcpy(ticket->data, data, length);
+	TAILQ_INSERT_TAIL(&tickets->list, ticket, of_all);
+	TAILQ_INSERT_TAIL(&peer->list, ticket, of_peer);
+	peer->count++;
+	tickets->count++;
+	tickets->bytes += length;
+	tickets->counts->value[COUNT_STORED]++;
+	if (ticket->expires < tickets->first) {
+		tickets->first = ticket->expires;
+		arm(tickets);
+	}
+	return 0;
+}
+
+int tickets_take(struct tickets *tickets, const uint8_t key[TICKETS_KEY], gnutls_datum_t *ret_data)
+{
+	gnutls_datum_t data = { NULL, 0 };
+	struct peer_tickets *peer;
+	struct ticket *ticket;
+
+	expire(tickets);
+	peer = g_hash_table_lookup(tickets->peers, key);
+	if (!peer)
+		return -ENOENT;
+	ticket = TAILQ_LAST(&peer->list, ticket_list);
+	data.size = (unsigned int)ticket->length;
+	data.data = malloc(ticket->length);
+	if (data.data)
+		memcpy(data.data, ticket->data, ticket->length);
+	drop(tickets, ticket);
+	if (!data.data)
+		return -ENOENT;
+	*ret_data = data;
+	return 0;
+}
+
+void tickets_wipe(gnutls_datum_t *data)
+{
+	if (data->data)
+		explicit_bzero(data->data, data->size);
+	free(data->data);
+	*data = (gnutls_datum_t){ NULL, 0 };
+}
+
+void tickets_flush(struct tickets *tickets)
+{
+	while (!TAILQ_EMPTY(&tickets->list))
+		drop(tickets, TAILQ_FIRST(&tickets->list));
+	tickets->first = UINT64_MAX;
+	arm(tickets);
+}
+
+size_t tickets_count(const struct tickets *tickets)
+{
+	return tickets->count;
+}
