@@ -662,6 +662,78 @@ static void fail_of_an_established_session_ends_the_connection(void **state)
 	assert_int_equal(test_calls[1].number, EPROTO);
 }
 
+/* As the kernel asks for keying material: label "abc", context "de", 16 bytes. */
+static void divert_export(struct fixture *f, uint32_t request, size_t missing)
+{
+	struct {
+		struct tls_handoff_event event;
+		struct tls_handoff_exporter wish;
+		char text[5];
+	} __attribute__((packed)) question = { { TLS_HANDOFF_EVENT_EXPORT, request },
+					       { 3, 2, 16, 1 },
+					       { 'a', 'b', 'c', 'd', 'e' } };
+
+	divert(f, TLS_HANDOFF_RECORD_EVENT, &question, sizeof(question) - missing);
+}
+
+static void keying_material_is_asked_for_and_answered(void **state)
+{
+	struct channel_export export;
+	struct fixture *f = *state;
+	uint8_t answer[8 + 16] = { 7 };
+	size_t before;
+
+	establish(f);
+	before = f->count;
+	divert_export(f, 7, 0);
+	run_until(f, f->count == before + 1);
+	assert_int_equal(last(f)->type, CHANNEL_EXPORT);
+	assert_int_equal(last(f)->length, sizeof(export) + 5);
+	memcpy(&export, last(f)->payload, sizeof(export));
+	assert_int_equal(le32toh(export.request), 7);
+	assert_int_equal(le16toh(export.label_len), 3);
+	assert_int_equal(le16toh(export.context_len), 2);
+	assert_int_equal(le16toh(export.out_len), 16);
+	assert_int_equal(le16toh(export.flags), 1);
+	assert_memory_equal(last(f)->payload + sizeof(export), "abcde", 5);
+	memset(answer + 8, 0x5a, 16);
+	say(f, CHANNEL_EXPORTED, answer, sizeof(answer));
+	run_until(f, test_call_count == 1);
+	assert_int_equal(test_calls[0].kind, CALL_EXPORTED);
+	assert_int_equal(test_calls[0].number, 7);
+	assert_memory_equal(test_calls[0].bytes, "\0\0\0\0ZZZZZZZZZZZZZZZZ", 20);
+	/* An errno comes without any. */
+	answer[4] = EOPNOTSUPP;
+	say(f, CHANNEL_EXPORTED, answer, 8);
+	run_until(f, test_call_count == 2);
+	assert_int_equal(test_calls[1].bytes[0], EOPNOTSUPP);
+	say(f, CHANNEL_EXPORTED, answer, 9);
+	expect_broken(f, EPROTO, "malformed EXPORTED");
+}
+
+static void without_a_handler_there_is_no_keying_material(void **state)
+{
+	struct fixture *f = *state;
+
+	establish(f);
+	sessions_orphan(f->sessions, &f->handler, "tlshd-session ended unexpectedly (signal 9)");
+	divert_export(f, 9, 0);
+	run_until(f, test_call_count == 1);
+	assert_int_equal(test_calls[0].kind, CALL_EXPORTED);
+	assert_int_equal(test_calls[0].number, 9);
+	assert_int_equal(test_calls[0].bytes[0], ESRCH);
+	assert_int_equal(sessions_count(f->sessions), 1);
+}
+
+static void a_question_that_is_cut_short_ends_the_session(void **state)
+{
+	struct fixture *f = *state;
+
+	establish(f);
+	divert_export(f, 9, 1);
+	expect_broken(f, EPROTO, "malformed event");
+}
+
 static void a_dead_handler_fails_its_handshakes_at_once(void **state)
 {
 	struct fixture *f = *state;
@@ -756,6 +828,9 @@ int main(void)
 		relay_test(a_failed_record_waits_for_its_alert),
 		relay_test(a_failed_record_does_not_wait_for_ever),
 		relay_test(fail_of_an_established_session_ends_the_connection),
+		relay_test(keying_material_is_asked_for_and_answered),
+		relay_test(without_a_handler_there_is_no_keying_material),
+		relay_test(a_question_that_is_cut_short_ends_the_session),
 		relay_test(a_dead_handler_fails_its_handshakes_at_once),
 		relay_test(established_sessions_outlive_their_handler_until_they_need_one),
 		relay_test(a_refused_handshake_never_reaches_the_session_handler),
