@@ -610,6 +610,7 @@ int tls_handoff_recvmsg(struct socket *app, struct msghdr *msg, size_t size, int
 {
 	struct tls_handoff_ctx *ctx = tls_handoff_ctx(app);
 	struct tls_sw_context_rx *rx;
+	struct tls_context *tls;
 	u64 sequence;
 	int ret;
 
@@ -618,7 +619,8 @@ int tls_handoff_recvmsg(struct socket *app, struct msghdr *msg, size_t size, int
 	    tls_handoff_state(ctx) != TLS_HANDOFF_STATE_ESTABLISHED ||
 	    READ_ONCE(app->sk->sk_rcvlowat) > 1)
 		return tls_handoff_recvmsg_any(app, msg, size, flags);
-	rx = tls_handoff_rx_ctx(ctx);
+	tls = tls_get_ctx(app->sk);
+	rx = tls_sw_ctx_rx(tls);
 	if (!READ_ONCE(rx->strp.msg_ready) || mutex_lock_interruptible(&ctx->rx_mutex))
 		return tls_handoff_recvmsg_any(app, msg, size, flags);
 	if (unlikely((READ_ONCE(ctx->flags) & TLS_HANDOFF_RX_PLAIN_MASK) !=
@@ -629,7 +631,7 @@ int tls_handoff_recvmsg(struct socket *app, struct msghdr *msg, size_t size, int
 
 	sock_rps_record_flow(app->sk);
 	ret = READ_ONCE(app->sk->sk_prot)->recvmsg(app->sk, msg, size, MSG_DONTWAIT);
-	sequence = tls_handoff_rx_sequence(ctx);
+	sequence = get_unaligned_be64(tls->rx.rec_seq);
 	if (likely(ret > 0 && skb_queue_empty_lockless(&rx->rx_list)))
 		mutex_unlock(&ctx->rx_mutex);
 	else
