@@ -104,12 +104,13 @@ void failure_set(struct failure *failure, int error, int alert, const char *form
 static void failure_received(struct failure *failure, int received)
 {
 	const char *name = alert_name(received);
+	int error = received == ALERT_CLOSE_NOTIFY ? ECONNRESET : EPROTO;
 
 	if (failure->error)
 		return;
 	failure->alert_received = received;
 	if (name)
-		failure_set(failure, EPROTO, ALERT_NONE,
+		failure_set(failure, error, ALERT_NONE,
 			    "The peer ended the handshake with the alert %s (%d).", name, received);
 	else
 		failure_set(failure, EPROTO, ALERT_NONE,
@@ -124,6 +125,10 @@ void failure_gnutls(struct failure *failure, int code, int received)
 
 	if (code == GNUTLS_E_FATAL_ALERT_RECEIVED || code == GNUTLS_E_WARNING_ALERT_RECEIVED) {
 		failure_received(failure, received);
+		return;
+	}
+	if (code == GNUTLS_E_SESSION_EOF) {
+		failure_received(failure, ALERT_CLOSE_NOTIFY);
 		return;
 	}
 	if (failure->error)

@@ -237,8 +237,21 @@ static bool is_too_old(const struct handshake *handshake, int code)
 	       !handshake->hello.offers_tls13;
 }
 
+/* What GnuTLS passes over, or says something else of: RFC 8446 5, 5.1 */
+static int check_wire(struct handshake *handshake)
+{
+	if (!handshake->wire.violation ||
+	    gnutls_protocol_get_version(handshake->tls) != GNUTLS_TLS1_3)
+		return 0;
+	failure_set(&handshake->failure, EPROTO, ALERT_UNEXPECTED_MESSAGE,
+		    "The peer sent more beside its hello than TLS 1.3 allows.");
+	return -1;
+}
+
 static int explain(struct handshake *handshake, int code)
 {
+	if (check_wire(handshake) < 0)
+		return -1;
 	if (is_wrong_psk(handshake, code)) {
 		handshake->failure.verify = TLS_HANDOFF_VERIFY_PSK;
 		failure_set(&handshake->failure, EKEYREJECTED, ALERT_DECRYPT_ERROR,
@@ -256,10 +269,12 @@ static int explain(struct handshake *handshake, int code)
 	}
 	if (is_too_old(handshake, code))
 		code = GNUTLS_E_UNSUPPORTED_VERSION_PACKET;
-	if (code == GNUTLS_E_DECRYPTION_FAILED && handshake->plain_alert != ALERT_NONE) {
-		/* OpenSSL's clients refuse a server's certificate so; GnuTLS cannot read it */
+	if ((code == GNUTLS_E_DECRYPTION_FAILED || code == GNUTLS_E_UNEXPECTED_PACKET) &&
+	    handshake->wire.alert != ALERT_NONE) {
+		/* OpenSSL's clients refuse a server's certificate so; GnuTLS cannot read it,
+		 * nor does it expect one before ClientHello */
 		failure_gnutls(&handshake->failure, GNUTLS_E_FATAL_ALERT_RECEIVED,
-			       handshake->plain_alert);
+			       handshake->wire.alert);
 		return -1;
 	}
 	return gnutls_failed(handshake, code);
@@ -302,7 +317,7 @@ static int check_result(struct handshake *handshake)
 			    "The peer sent data before the handshake was over.");
 		return -1;
 	}
-	return 0;
+	return check_wire(handshake);
 }
 
 static int internal_error(struct handshake *handshake, const char *what)
@@ -502,7 +517,6 @@ int handshake_start(struct session *session, const struct parameters *parameters
 		return -ENOMEM;
 	handshake->session = session;
 	handshake->parameters = *parameters;
-	handshake->plain_alert = ALERT_NONE;
 	failure_init(&handshake->failure);
 	session->handshake = handshake;
 	if (coroutine_start(handshake_main, handshake, &handshake->coroutine) == 0)

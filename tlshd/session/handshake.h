@@ -17,6 +17,7 @@
 #include "narrow.h"
 #include "resume.h"
 #include "session.h"
+#include "wire.h"
 
 struct coroutine;
 
@@ -34,8 +35,7 @@ struct handshake {
 	uint8_t *read_buffer;	    /* GnuTLS's; NULL while nothing is wanted */
 	size_t read_want, read_got; /* bytes */
 	size_t read_credit;	    /* bytes that READ asked for and that did not come yet */
-	bool alert_announced;	    /* the last header read is of an unencrypted alert */
-	int plain_alert;	    /* description of one, or ALERT_NONE */
+	struct wire wire;	    /* what went by */
 	bool encrypted_sent;	    /* the peer can decrypt what we send */
 
 	/* The last application traffic secrets that GnuTLS told, TLS 1.3 */

@@ -13,10 +13,7 @@
 #include "handshake.h"
 #include "transport.h"
 
-#define HEADER_SIZE  5 /* bytes of a record's header */
-#define ALERT_SIZE   2 /* bytes of an alert */
-#define RECORD_ALERT 21
-#define RECORD_DATA  23
+#define RECORD_DATA 23
 
 static size_t min_size(size_t a, size_t b)
 {
@@ -42,15 +39,6 @@ static ssize_t give_up(struct handshake *handshake)
 	return -1;
 }
 
-/* GnuTLS reads a record's header and body apart: what an unencrypted alert would look like. */
-static void look_for_alert(struct handshake *handshake, const uint8_t *bytes, size_t size)
-{
-	if (handshake->alert_announced && size == ALERT_SIZE)
-		handshake->plain_alert = bytes[1];
-	handshake->alert_announced = size == HEADER_SIZE && bytes[0] == RECORD_ALERT &&
-				     bytes[3] == 0 && bytes[4] == ALERT_SIZE;
-}
-
 static ssize_t transport_pull(gnutls_transport_ptr_t arg, void *buffer, size_t size)
 {
 	struct handshake *handshake = arg;
@@ -64,7 +52,7 @@ static ssize_t transport_pull(gnutls_transport_ptr_t arg, void *buffer, size_t s
 		coroutine_yield();
 	}
 	handshake->read_buffer = NULL;
-	look_for_alert(handshake, buffer, size);
+	wire_look(&handshake->wire, buffer, size);
 	return (ssize_t)size;
 }
 
@@ -104,6 +92,7 @@ int handshake_bytes(struct handshake *handshake, const uint8_t *bytes, size_t le
 
 void transport_attach(struct handshake *handshake)
 {
+	wire_start(&handshake->wire, handshake->parameters.role == TLS_HANDOFF_CLIENT);
 	gnutls_transport_set_ptr(handshake->tls, handshake);
 	gnutls_transport_set_pull_function(handshake->tls, transport_pull);
 	gnutls_transport_set_pull_timeout_function(handshake->tls, transport_pull_timeout);
