@@ -96,16 +96,30 @@ struct child_log {
 	int fd;
 	struct event *event;
 	char program[32];
+	bool to_stderr;
+	char error[256];
 	size_t used;
 	char line[CHILD_LOG_LINE];
 };
 
+/* As if it had written the line itself; the journal wants the priority. */
+static void pass_to_stderr(const struct child_log *log, int priority, const char *line, bool own)
+{
+	char number[8] = "";
+
+	if (getenv("JOURNAL_STREAM"))
+		snprintf(number, sizeof(number), "<%d>", priority);
+	(void)!dprintf(STDERR_FILENO, "%s%s%s%s\n", number, own ? "" : log->program,
+		       own ? "" : ": ", line);
+}
+
 /* "<N>program: words" as log_message() writes it; anything else is a library's. */
 static void pass_line(struct child_log *log, char *line, size_t length)
 {
+	size_t name = strlen(log->program), i;
 	char shown[CHILD_LOG_LINE];
 	int priority = LOG_WARNING;
-	size_t i;
+	bool own;
 
 	if (length >= 3 && line[0] == '<' && line[1] >= '3' && line[1] <= '7' && line[2] == '>') {
 		priority = line[1] - '0';
@@ -120,7 +134,13 @@ static void pass_line(struct child_log *log, char *line, size_t length)
 		length = sizeof(shown) - 1;
 	memcpy(shown, line, length);
 	shown[length] = '\0';
-	if (strncmp(shown, log->program, strlen(log->program)) == 0)
+	own = strncmp(shown, log->program, name) == 0;
+	if (priority <= LOG_ERR)
+		snprintf(log->error, sizeof(log->error), "%s",
+			 own && strncmp(shown + name, ": ", 2) == 0 ? shown + name + 2 : shown);
+	if (log->to_stderr)
+		pass_to_stderr(log, priority, shown, own);
+	else if (own)
 		log_message(priority, "%s", shown);
 	else
 		log_message(priority, "%s: %s", log->program, shown);
@@ -155,7 +175,8 @@ static void on_log(evutil_socket_t fd, short what, void *arg)
 	}
 }
 
-int child_log_new(struct event_base *base, int fd, const char *program, struct child_log **ret_log)
+int child_log_new(struct event_base *base, int fd, const char *program, bool to_stderr,
+		  struct child_log **ret_log)
 {
 	struct child_log *log;
 
@@ -171,6 +192,7 @@ int child_log_new(struct event_base *base, int fd, const char *program, struct c
 	}
 	snprintf(log->program, sizeof(log->program), "%s", program);
 	log->fd = fd;
+	log->to_stderr = to_stderr;
 	*ret_log = log;
 	return 0;
 }
@@ -184,4 +206,12 @@ void child_log_free(struct child_log *log)
 	event_free(log->event);
 	close(log->fd);
 	free(log);
+}
+
+const char *child_log_error(struct child_log *log)
+{
+	if (!log)
+		return NULL;
+	on_log(log->fd, EV_READ, log);
+	return log->error[0] ? log->error : NULL;
 }

@@ -5,6 +5,7 @@
 #ifndef TLSHD_AGENT_CHILDREN_H
 #define TLSHD_AGENT_CHILDREN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -23,8 +24,12 @@ void child_describe(int wait_status, char *buffer, size_t size);
 struct event_base;
 struct child_log;
 
-/* Passes lines from @fd (taken over) on to the log. 0 or -errno. */
-int child_log_new(struct event_base *base, int fd, const char *program, struct child_log **ret_log);
+/* Passes lines from @fd (taken over) on to the log, or with @to_stderr to standard error.
+ * 0 or -errno. */
+int child_log_new(struct event_base *base, int fd, const char *program, bool to_stderr,
+		  struct child_log **ret_log);
 void child_log_free(struct child_log *log);
+/* The last error that it logged until now, without its name; NULL: none. */
+const char *child_log_error(struct child_log *log);
 
 #endif /* TLSHD_AGENT_CHILDREN_H */

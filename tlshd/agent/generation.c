@@ -125,6 +125,19 @@ static bool generation_running(const struct generation *generation)
 	return generation->children[SESSION].pid || generation->children[KEYS].pid;
 }
 
+/* Who did not come up has said why: a mistake in the configuration, for instance. */
+static void generation_find_mistake(struct generation *generation)
+{
+	const char *error = NULL;
+	int i;
+
+	for (i = 0; i < CHILDREN && !error; i++)
+		if (generation->children[i].status)
+			error = child_log_error(generation->children[i].log);
+	if (error)
+		snprintf(generation->words, sizeof(generation->words), "%s", error);
+}
+
 static void on_end(evutil_socket_t fd, short what, void *arg)
 {
 	const struct timeval patience = { GENERATION_EXIT_MS / 1000, 0 };
@@ -141,6 +154,8 @@ static void on_end(evutil_socket_t fd, short what, void *arg)
 		how = GENERATION_RETIRED;
 	else if (generation->ready)
 		how = GENERATION_DIED;
+	else
+		generation_find_mistake(generation);
 	generation->ops->ended(generation->arg, generation, how, generation->words);
 	if (!generation_running(generation) || evtimer_add(generation->timer, &patience))
 		generation_free(generation);
@@ -358,8 +373,8 @@ static int start_child(struct generation *generation, int which,
 							    settings->config_path, "-s" };
 	struct child *child = &generation->children[which];
 	char numbers[GENERATION_MAX_STATES][8];
-	int ret, log[2] = { -1, -1 };
 	size_t i, argc = 4;
+	int ret, log[2];
 
 	if (settings->verbose)
 		argv[argc++] = "-v";
@@ -370,19 +385,17 @@ static int start_child(struct generation *generation, int which,
 		argv[argc++] = "-r";
 		argv[argc++] = numbers[i - SESSION_SOCKETS];
 	}
-	if (!settings->to_stderr) {
-		if (pipe2(log, O_CLOEXEC) < 0)
-			return -errno;
-		ret = child_log_new(generation->base, log[0], programs[which], &child->log);
-		if (ret < 0) {
-			close(log[0]);
-			close(log[1]);
-			return ret;
-		}
+	if (pipe2(log, O_CLOEXEC) < 0)
+		return -errno;
+	ret = child_log_new(generation->base, log[0], programs[which], settings->to_stderr,
+			    &child->log);
+	if (ret < 0) {
+		close(log[0]);
+		close(log[1]);
+		return ret;
 	}
 	ret = child_start(programs[which], argv, fds, fd_count, log[1], &child->pid);
-	if (log[1] >= 0)
-		close(log[1]);
+	close(log[1]);
 	if (ret < 0)
 		return ret;
 	child->pidfd = pidfd_open(child->pid, 0);

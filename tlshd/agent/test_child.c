@@ -89,6 +89,8 @@ int main(int argc, char *argv[])
 		fprintf(stderr, "<3>%s: tlshd.conf:7: a mistake\n", name);
 		return 3;
 	}
+	if (strcmp(what, "quiet exit") == 0)
+		return 4;
 	if (strcmp(what, "silent") == 0)
 		return serve();
 	if (is_session)

@@ -218,16 +218,27 @@ static void a_child_that_exits_before_hello_is_a_failed_start(void **state)
 {
 	struct seen seen;
 
+	start(&seen, "quiet exit", "serve");
+	run_until(&seen, &seen.ended);
+	assert_int_equal(seen.how, GENERATION_FAILED);
+	assert_string_equal(seen.words, "tlshd-session ended unexpectedly (exit status 4)");
+	finish(&seen);
+}
+
+static void a_failed_start_is_told_with_its_mistake(void **state)
+{
+	struct seen seen;
+
 	start(&seen, "exit", "serve");
 	run_until(&seen, &seen.ended);
 	assert_int_equal(seen.how, GENERATION_FAILED);
-	assert_string_equal(seen.words, "tlshd-session ended unexpectedly (exit status 3)");
+	assert_string_equal(seen.words, "tlshd.conf:7: a mistake");
 	finish(&seen);
 
 	start(&seen, "silent", "exit");
 	run_until(&seen, &seen.ended);
 	assert_int_equal(seen.how, GENERATION_FAILED);
-	assert_string_equal(seen.words, "tlshd-keys ended unexpectedly (exit status 3)");
+	assert_string_equal(seen.words, "tlshd.conf:7: a mistake");
 	finish(&seen);
 }
 
@@ -377,6 +388,7 @@ int main(void)
 		cmocka_unit_test(a_handler_that_wants_to_go_says_so),
 		cmocka_unit_test(a_state_that_is_no_path_ends_the_handler),
 		cmocka_unit_test(a_child_that_exits_before_hello_is_a_failed_start),
+		cmocka_unit_test(a_failed_start_is_told_with_its_mistake),
 		cmocka_unit_test(a_session_handler_that_is_killed_is_named_with_its_signal),
 		cmocka_unit_test(a_session_handler_outlives_its_key_holder),
 		cmocka_unit_test(a_handler_that_speaks_nonsense_is_ended),
