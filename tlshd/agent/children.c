@@ -136,7 +136,7 @@ static void pass_line(struct child_log *log, char *line, size_t length)
 	shown[length] = '\0';
 	own = strncmp(shown, log->program, name) == 0;
 	if (priority <= LOG_ERR)
-		snprintf(log->error, sizeof(log->error), "%s",
+		snprintf(log->error, sizeof(log->error), "%.*s", (int)sizeof(log->error) - 1,
 			 own && strncmp(shown + name, ": ", 2) == 0 ? shown + name + 2 : shown);
 	if (log->to_stderr)
 		pass_to_stderr(log, priority, shown, own);
