@@ -628,6 +628,7 @@ static int start(struct agent *agent)
 		return AGENT_EXIT_FAILED;
 	}
 	raise_fd_limit();
+	statestore_keep(agent->store);
 	open_control(agent);
 	if (start_candidate(agent, NULL) < 0)
 		return AGENT_EXIT_FAILED;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * The memories that session handlers leave, and the service manager's copies of
- * them: FDSTORE in sd_pid_notify_with_fds(3), back through sd_listen_fds(3).
+ * them: FDSTORE in sd_pid_notify_with_fds(3), back through sd_listen_fds(3); or
+ * tlshd-keeper's.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -12,6 +13,7 @@
 
 #include <systemd/sd-daemon.h>
 
+#include "keeper.h"
 #include "log.h"
 #include "statestore.h"
 
@@ -28,24 +30,31 @@ struct statestore {
 	struct entry entries[STATESTORE_MAX]; /* oldest first */
 	size_t count;
 	unsigned int last;
+	struct keeper *keeper; /* or NULL: the service manager keeps copies, or nobody */
 };
 
-static void notify_add(const struct entry *entry)
+static void notify_add(struct statestore *store, const struct entry *entry)
 {
-	char text[80];
+	char name[24], text[80];
 
-	snprintf(text, sizeof(text), "FDSTORE=1\nFDNAME=" STATE_NAME "%u\nFDPOLL=0", entry->number);
+	snprintf(name, sizeof(name), STATE_NAME "%u", entry->number);
+	keeper_add(store->keeper, name, entry->fd);
+	snprintf(text, sizeof(text), "FDSTORE=1\nFDNAME=%s\nFDPOLL=0", name);
 	(void)sd_pid_notify_with_fds(0, 0, text, &entry->fd, 1);
 }
 
-static void notify_remove(unsigned int number)
+static void notify_remove(struct statestore *store, unsigned int number)
 {
-	(void)sd_notifyf(0, "FDSTOREREMOVE=1\nFDNAME=" STATE_NAME "%u", number);
+	char name[24];
+
+	snprintf(name, sizeof(name), STATE_NAME "%u", number);
+	keeper_remove(store->keeper, name);
+	(void)sd_notifyf(0, "FDSTOREREMOVE=1\nFDNAME=%s", name);
 }
 
 static void entry_remove(struct statestore *store, size_t i)
 {
-	notify_remove(store->entries[i].number);
+	notify_remove(store, store->entries[i].number);
 	close(store->entries[i].fd);
 	store->count--;
 	memmove(&store->entries[i], &store->entries[i + 1],
@@ -61,6 +70,16 @@ static int append(struct statestore *store, unsigned int number, int fd, bool le
 	if (number > store->last)
 		store->last = number;
 	return 0;
+}
+
+static struct entry *find(struct statestore *store, unsigned int number)
+{
+	size_t i;
+
+	for (i = 0; i < store->count; i++)
+		if (store->entries[i].number == number)
+			return &store->entries[i];
+	return NULL;
 }
 
 /* The number in "state-7", or 0. */
@@ -102,7 +121,37 @@ int statestore_new(struct statestore **ret_store)
 	return 0;
 }
 
-/* The service manager keeps its copies. */
+/* Of an earlier tlshd; what was inherited may be among it. */
+static void collect(void *arg, const char *name, int fd)
+{
+	struct statestore *store = arg;
+	unsigned int number = name_number(name);
+
+	if (number && !find(store, number))
+		append(store, number, fd, true);
+	else
+		close(fd);
+}
+
+void statestore_keep(struct statestore *store)
+{
+	int ret;
+
+	if (getenv("NOTIFY_SOCKET"))
+		return;
+	ret = keeper_collect(collect, store);
+	if (ret == 0)
+		ret = keeper_start(&store->keeper);
+	if (ret < 0) {
+		log_message(LOG_WARNING, "sessions will not survive the end of this tlshd: %s",
+			    ret == -EBUSY ? "another one is running" : strerror(-ret));
+		return;
+	}
+	for (size_t i = 0; i < store->count; i++)
+		notify_add(store, &store->entries[i]);
+}
+
+/* The copies stay where they are. */
 void statestore_free(struct statestore *store)
 {
 	size_t i;
@@ -111,6 +160,7 @@ void statestore_free(struct statestore *store)
 		return;
 	for (i = 0; i < store->count; i++)
 		close(store->entries[i].fd);
+	keeper_free(store->keeper);
 	free(store);
 }
 
@@ -122,17 +172,7 @@ unsigned int statestore_next(struct statestore *store)
 void statestore_add(struct statestore *store, unsigned int number, int fd)
 {
 	append(store, number, fd, false);
-	notify_add(&store->entries[store->count - 1]);
-}
-
-static struct entry *find(struct statestore *store, unsigned int number)
-{
-	size_t i;
-
-	for (i = 0; i < store->count; i++)
-		if (store->entries[i].number == number)
-			return &store->entries[i];
-	return NULL;
+	notify_add(store, &store->entries[store->count - 1]);
 }
 
 bool statestore_left(struct statestore *store, unsigned int number)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The memories in which session handlers leave their sessions' state: descriptors
- * that the agent keeps and cannot read.  Copies are with the service manager, so
- * that they outlive the agent.
+ * that the agent keeps and cannot read.  Copies are with the service manager, or
+ * where there is none with tlshd-keeper, so that they outlive the agent.
  */
 #ifndef TLSHD_AGENT_STATESTORE_H
 #define TLSHD_AGENT_STATESTORE_H
@@ -15,6 +15,11 @@ struct statestore;
 /* Takes over what this process inherited (sd_listen_fds(3)). 0 or -errno. */
 int statestore_new(struct statestore **ret_store);
 void statestore_free(struct statestore *store);
+
+/* Without a service manager that keeps descriptors: takes what an earlier tlshd left with its
+ * tlshd-keeper, and starts one.  Where that fails the agent's end costs the sessions' state;
+ * that is logged. */
+void statestore_keep(struct statestore *store);
 
 /* A number that no session handler had before, over restarts. */
 unsigned int statestore_next(struct statestore *store);
