@@ -137,7 +137,8 @@ void statestore_keep(struct statestore *store)
 {
 	int ret;
 
-	if (getenv("NOTIFY_SOCKET"))
+	/* As systemd says it: how many descriptors it keeps for the service */
+	if (getenv("FDSTORE"))
 		return;
 	ret = keeper_collect(collect, store);
 	if (ret == 0)
