@@ -222,6 +222,33 @@ static int write_bytes(struct session *session, struct item *item)
 	return 0;
 }
 
+/* A KeyUpdate and the keys behind it; SENT tells the session handler when it is out.  After
+ * close_notify it has to wait for ever, and receiving goes on.  0, -EAGAIN, or the session
+ * has ended. */
+static int update_keys(struct session *session, const struct record *record)
+{
+	int ret;
+
+	if (session->sending_closed)
+		return -EAGAIN;
+	ret = session_fd_tx_update(session->fd, record->type, record->payload, record->length,
+				   record->crypto_info, record->crypto_info_len);
+	if (ret == -EPIPE) {
+		session->sending_closed = true;
+		return -EAGAIN;
+	}
+	if (ret == -EAGAIN)
+		return ret;
+	if (ret < 0)
+		session_fail(session, -ret, "the kernel refused new sending keys: %s",
+			     strerror(-ret));
+	else if (session->handler)
+		/* A successor asks no more than it knows; a channel that ended says so itself. */
+		(void)!channel_send(session->handler->channel, CHANNEL_SENT, session->id, false,
+				    NULL, 0);
+	return 0;
+}
+
 /* 0, -EAGAIN, or the session has ended. */
 static int send_record(struct session *session, const struct item *item)
 {
@@ -232,19 +259,14 @@ static int send_record(struct session *session, const struct item *item)
 	if (ret < 0)
 		return ret;
 	if (record.crypto_info_len)
-		ret = session_fd_tx_update(session->fd, record.type, record.payload, record.length,
-					   record.crypto_info, record.crypto_info_len);
-	else
-		ret = session_fd_send(session->fd, record.type, record.payload, record.length);
+		return update_keys(session, &record);
+	ret = session_fd_send(session->fd, record.type, record.payload, record.length);
 	if (ret == -EAGAIN)
 		return ret;
 	/* A lost connection shows itself to the program; the kernel ends the session. */
 	if (ret < 0)
 		log_message(LOG_DEBUG, "session %" PRIu64 ": a record of type %u was not sent: %s",
 			    session->id, record.type, strerror(-ret));
-	if (ret < 0 && record.crypto_info_len)
-		session_fail(session, -ret, "the kernel refused new sending keys: %s",
-			     strerror(-ret));
 	return 0;
 }
 
@@ -277,7 +299,7 @@ static void update_poll(struct session *session)
 		return;
 	if (session->want || session->established)
 		events |= EPOLLIN;
-	if (!STAILQ_EMPTY(&session->items))
+	if (!STAILQ_EMPTY(&session->items) && !session->sending_closed)
 		events |= EPOLLOUT;
 	session_poll(session, events, false);
 }

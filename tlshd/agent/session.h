@@ -47,6 +47,7 @@ struct session {
 	bool established;	   /* the kernel knows */
 	bool ended;		   /* memory is freed when the event is over */
 	bool parked;		   /* its handler is being replaced: nothing is read */
+	bool sending_closed;	   /* by the program: new keys have no use */
 	bool returned;		   /* what its handler says now can no longer be sent in order */
 	bool has_tx, has_rx;	   /* keys came, in the handshake */
 	int write_error;	   /* the wire takes nothing more; what it said is still read */

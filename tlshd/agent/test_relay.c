@@ -585,6 +585,54 @@ static void receiving_goes_on_while_a_record_cannot_be_sent(void **state)
 	assert_int_equal(test_call_count, 1);
 }
 
+static void the_session_handler_hears_when_a_key_update_is_out(void **state)
+{
+	struct fixture *f = *state;
+	size_t before;
+
+	establish(f);
+	before = f->count;
+	test_keys_result = -EAGAIN;
+	say_record(f, 22, "update", true);
+	run_until(f, test_call_count > 2);
+	assert_int_equal(f->count, before);
+	test_kernel_reset(f->wire);
+	run_until(f, f->count == before + 1);
+	assert_int_equal(last(f)->type, CHANNEL_SENT);
+	assert_int_equal(last(f)->session, ID);
+	assert_int_equal(last(f)->length, 0);
+	/* Of other records it hears nothing. */
+	say_record(f, 22, "ticket", false);
+	run_until(f, was_called(CALL_SEND));
+	settle(f);
+	assert_int_equal(f->count, before + 1);
+}
+
+static void a_key_update_behind_close_notify_waits_and_receiving_goes_on(void **state)
+{
+	struct fixture *f = *state;
+	size_t before;
+
+	establish(f);
+	before = f->count;
+	test_keys_result = -EPIPE;
+	say_record(f, 22, "update", true);
+	run_until(f, was_called(CALL_TX_UPDATE));
+	settle(f);
+	/* Asked once: the socket would always say that it can be written to */
+	assert_int_equal(test_call_count, 1);
+	assert_int_equal(f->count, before);
+	test_kernel_reset(f->wire);
+	divert(f, 22, "update", 6);
+	run_until(f, f->count == before + 1);
+	say_keys(f, CHANNEL_KEYS_RX, 0);
+	run_until(f, was_called(CALL_KEYS));
+	assert_false(was_called(CALL_DONE));
+	/* What the session handler says at an end is not held up by it. */
+	say_fail(f, ECONNRESET, "the peer sent an alert");
+	run_until(f, was_called(CALL_DONE));
+}
+
 static void application_data_cannot_be_forged(void **state)
 {
 	static const uint8_t types[] = { 0, 20, 23, 24, 255 };
@@ -823,6 +871,8 @@ int main(void)
 		relay_test(messages_about_another_handlers_session_are_dropped),
 		relay_test(records_go_to_the_session_handler_and_its_answers_to_the_kernel),
 		relay_test(receiving_goes_on_while_a_record_cannot_be_sent),
+		relay_test(the_session_handler_hears_when_a_key_update_is_out),
+		relay_test(a_key_update_behind_close_notify_waits_and_receiving_goes_on),
 		cmocka_unit_test(application_data_cannot_be_forged),
 		relay_test(a_closed_program_closes_the_session),
 		relay_test(a_failed_record_waits_for_its_alert),

@@ -18,7 +18,7 @@
  *   EXPORT   struct channel_export, ...  RECORD   u8 type, u16 length, payload [, keys]
  *   CLOSE    u32 errno                  CONTINUE u32 TLS_HANDOFF_CONTINUE_*
  *   RETURN   as a RECORD to the agent   FAIL     attributes
- *                                       EXPORTED u32 request, u32 errno, bytes
+ *   SENT     nothing                    EXPORTED u32 request, u32 errno, bytes
  * with session id 0:
  *   RESTORE  nothing                    RESTORED struct channel_restored; at the end,
  *                                                with session id 0, u32 how many
@@ -33,7 +33,8 @@
  * and never reads more from the wire, so nothing behind Finished is taken.  KEYS
  * comes once per direction, then DONE: established.  After DONE the agent sends
  * RECORD for each diverted record and the session handler answers a handshake
- * record with CONTINUE or with KEYS for receiving (which implies CONTINUE).  FAIL
+ * record with CONTINUE or with KEYS for receiving (which implies CONTINUE).  A RECORD
+ * with keys may have to wait for room in the socket: SENT says that it is out.  FAIL
  * (session handler) or CLOSE (agent) ends the session at once in every state; its
  * sender forgets the id, its receiver answers nothing, and messages that crossed
  * it on the way are dropped silently.
@@ -82,7 +83,8 @@ enum channel_type {
 	CHANNEL_RETURN = 17,
 	CHANNEL_TICKETS = 18,
 	CHANNEL_COUNTS = 19,
-	CHANNEL_TYPE_MAX = 19,
+	CHANNEL_SENT = 20,
+	CHANNEL_TYPE_MAX = 20,
 };
 
 /* TICKETS */
@@ -165,14 +167,14 @@ enum channel_attr_type {
 	CHANNEL_A_REMOTE = 13, /* string: address and port, for resumption's cache key and logs */
 
 	/* DONE */
-	CHANNEL_A_VERSION = 32,	       /* u16; required */
-	CHANNEL_A_CIPHER = 33,	       /* u16; required */
-	CHANNEL_A_RESUMED = 34,	       /* u32 0 or 1 */
-	CHANNEL_A_PEER_IDENTITY = 35,  /* string with its kind, control characters escaped */
-	CHANNEL_A_PEER_CERT = 36,      /* DER of the leaf */
-	CHANNEL_A_SERVER_NAME = 37,    /* string: SNI received */
-	CHANNEL_A_LIMIT_RECORDS = 38,  /* u64; 0 default */
-	CHANNEL_A_TRUNCATION_EOF = 39, /* u32 0 or 1 */
+	CHANNEL_A_VERSION = 32,		/* u16; required */
+	CHANNEL_A_CIPHER = 33,		/* u16; required */
+	CHANNEL_A_RESUMED = 34,		/* u32 0 or 1 */
+	CHANNEL_A_PEER_IDENTITY = 35,	/* string with its kind, control characters escaped */
+	CHANNEL_A_PEER_CERT = 36,	/* DER of the leaf */
+	CHANNEL_A_SERVER_NAME = 37,	/* string: SNI received */
+	CHANNEL_A_LIMIT_RECORDS = 38,	/* u64; 0 default */
+	CHANNEL_A_TRUNCATION_EOF = 39,	/* u32 0 or 1 */
 	CHANNEL_A_HANDLER_TIMEOUT = 40, /* u32 milliseconds; 0 default */
 
 	/* FAIL (and DONE where it applies) */

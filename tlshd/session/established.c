@@ -77,9 +77,7 @@ static int next_keys(struct session *session, enum session_direction direction,
 	return r;
 }
 
-/* KeyUpdate and the keys behind it.  We request one only when the peer's key is used up: peers
- * built on GnuTLS break when two requests cross. */
-static int send_update(struct session *session, uint8_t request)
+static int make_update(struct session *session, uint8_t request)
 {
 	const uint8_t message[] = { MESSAGE_KEY_UPDATE, 0, 0, 1, request };
 	union keyinfo info = { 0 };
@@ -91,7 +89,20 @@ static int send_update(struct session *session, uint8_t request)
 		return r;
 	r = session_send_record(session, RECORD_HANDSHAKE, message, sizeof(message), &info, length);
 	explicit_bzero(&info, sizeof(info));
+	session->update_unsent = r == 0;
 	return r;
+}
+
+/* KeyUpdate and the keys behind it.  We request one only when the peer's key is used up: peers
+ * built on GnuTLS break when two requests cross.  While one waits for room in the socket, the
+ * one that follows it serves all wishes (RFC 8446 4.6.3): a peer that reads nothing may
+ * wish as often as it likes. */
+static int send_update(struct session *session, uint8_t request)
+{
+	if (!session->update_unsent)
+		return make_update(session, request);
+	session->update_again |= 1 << request;
+	return 0;
 }
 
 static int send_rx_keys(struct session *session)
@@ -487,6 +498,22 @@ void established_rekey(struct session *session)
 				0) < 0)
 		failure.alert = ALERT_NONE;
 	session_fail(session, &failure);
+}
+
+void established_sent(struct session *session)
+{
+	uint8_t request = UPDATE_NOT_REQUESTED;
+	int r = 0;
+
+	session->update_unsent = false;
+	/* An answer must not be a request: each kind has its own */
+	while (request <= UPDATE_REQUESTED && !(session->update_again & 1 << request))
+		request++;
+	session->update_again &= ~(1 << request);
+	if (request <= UPDATE_REQUESTED)
+		r = make_update(session, request);
+	if (r < 0)
+		fail_internal(session, r);
 }
 
 void established_forget(struct session *session)

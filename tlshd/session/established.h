@@ -21,6 +21,10 @@ void established_record(struct session *session, uint8_t type, const uint8_t *da
 /* A new sending key is wanted.  May free the session. */
 void established_rekey(struct session *session);
 
+/* The last KeyUpdate of ours is out; what was wished for meanwhile follows it.  May free the
+ * session. */
+void established_sent(struct session *session);
+
 /* Whether the sending key is older than the profile wants. */
 bool established_is_due(const struct session *session);
 

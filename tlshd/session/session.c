@@ -317,6 +317,9 @@ static void handle_message(struct session *session, const struct channel_message
 	case CHANNEL_REKEY:
 		established_rekey(session);
 		break;
+	case CHANNEL_SENT:
+		established_sent(session);
+		break;
 	case CHANNEL_CLOSE:
 		session_free(session);
 		break;

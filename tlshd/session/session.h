@@ -66,7 +66,9 @@ struct session {
 	uint16_t cipher;		   /* TLS_CIPHER_* */
 	uint16_t max_payload;		   /* as in struct channel_keys */
 	uint8_t role;
-	uint8_t updates; /* KeyUpdates received since data was read */
+	uint8_t updates;      /* KeyUpdates received since data was read */
+	bool update_unsent;   /* one of ours still waits for room in the socket */
+	uint8_t update_again; /* bit per request_update: wished for meanwhile */
 	uint8_t secret[SESSION_DIRECTIONS][SECRETS_MAX]; /* TLS 1.3 traffic secrets */
 };
 

@@ -153,6 +153,39 @@ static void key_updates_that_cross(void **state)
 	connection_close(&c);
 }
 
+static void key_updates_wished_for_while_one_is_unsent_are_one(void **state)
+{
+	const struct tls_handoff_event event = { TLS_HANDOFF_EVENT_REKEY, 0 };
+	struct connection c;
+
+	establish(&c, TLS_HANDOFF_SERVER, "server", 13, peer_openssl);
+	c.stuck = true;
+	for (unsigned int n = 1; n <= 20; n++) {
+		peer_key_update(c.peer, true);
+		connection_divert(&c);
+		while (c.rx_updates < n)
+			assert_true(rig_step(&rig));
+		connection_record(&c, TLS_HANDOFF_RECORD_EVENT, &event, sizeof(event));
+		rig_send(&rig, CHANNEL_REKEY, c.id, NULL, 0);
+	}
+	connection_exchange(&c);
+	assert_int_equal(c.tx_updates, 1);
+	/* It is out: one more serves all of them, and then there is nothing left to say */
+	c.stuck = false;
+	rig_send(&rig, CHANNEL_SENT, c.id, NULL, 0);
+	while (c.tx_updates < 2)
+		assert_true(rig_step(&rig));
+	rig_send(&rig, CHANNEL_SENT, c.id, NULL, 0);
+	connection_exchange(&c);
+	assert_int_equal(c.tx_updates, 2);
+	peer_key_update(c.peer, true);
+	connection_divert(&c);
+	while (c.tx_updates < 3)
+		assert_true(rig_step(&rig));
+	connection_exchange(&c);
+	connection_close(&c);
+}
+
 static void key_update_of_our_own(void **state)
 {
 	const struct tls_handoff_event event = { TLS_HANDOFF_EVENT_REKEY, 0 };
@@ -506,6 +539,7 @@ int main(void)
 		cmocka_unit_test(key_update_with_every_cipher),
 		cmocka_unit_test(key_update_that_asks_for_ours),
 		cmocka_unit_test(key_updates_that_cross),
+		cmocka_unit_test(key_updates_wished_for_while_one_is_unsent_are_one),
 		cmocka_unit_test(key_update_of_our_own),
 		cmocka_unit_test(key_update_is_asked_of_a_peer_whose_key_is_used_up),
 		cmocka_unit_test(key_update_when_the_key_is_old),

@@ -317,6 +317,8 @@ static void take_record(struct connection *c, const uint8_t *payload, size_t len
 	if (length > 3 + data) {
 		take_keys(c, payload + 3 + data, length - 3 - data);
 		c->tx_updates++;
+		if (!c->stuck)
+			rig_send(c->rig, CHANNEL_SENT, c->id, NULL, 0);
 	}
 }
 

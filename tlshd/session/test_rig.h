@@ -62,6 +62,7 @@ struct connection {
 	unsigned int continues; /* CONTINUE messages seen */
 	uint32_t last_continue;
 	unsigned int tx_updates, rx_updates;
+	bool stuck;	  /* the socket has no room: no SENT for new sending keys */
 	int alert_record; /* description of the last alert RECORD, or -1 */
 	int alert_level;
 };
