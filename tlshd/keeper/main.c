@@ -55,8 +55,10 @@ static int listen_at(const char *folder)
 	length = snprintf(address.sun_path, sizeof(address.sun_path), "%s/" KEEPER_SOCKET, folder);
 	if (length < 0 || (size_t)length >= sizeof(address.sun_path))
 		return -ENAMETOOLONG;
+	umask(022);
 	if (mkdir(folder, 0755) < 0 && errno != EEXIST)
 		return -errno;
+	umask(077);
 	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return -errno;
