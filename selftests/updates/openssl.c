@@ -20,8 +20,10 @@ static void see_message(int out, int version, int type, const void *data, size_t
 
 	if (type == SSL3_RT_ALERT && !out && length == 2 && bytes[1] != SSL_AD_CLOSE_NOTIFY)
 		peer->alert = bytes[1];
-	if (type == SSL3_RT_HANDSHAKE && !out && length && bytes[0] == SSL3_MT_KEY_UPDATE)
-		peer->received++;
+	if (type == SSL3_RT_HANDSHAKE && length && bytes[0] == SSL3_MT_KEY_UPDATE) {
+		peer->sent += !!out;
+		peer->received += !out;
+	}
 }
 
 static int result(struct peer *peer, int ret)
@@ -151,5 +153,6 @@ int openssl_renegotiate(struct peer *peer)
 		return -EPROTO;
 	}
 	ret = result(peer, SSL_do_handshake(peer->tls));
-	return ret == 1 ? 0 : ret;
+	/* What comes of it shows in the calls after it */
+	return ret == 1 || ret == -EAGAIN ? 0 : ret;
 }

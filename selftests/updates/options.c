@@ -6,6 +6,7 @@
 #include <getopt.h>
 #include <netinet/in.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,10 +16,19 @@
 
 #include "options.h"
 
+void (*last_words)(void);
+
 static const char *program;
 
 void give_up(const char *words, int error)
 {
+	static atomic_flag given_up;
+
+	/* Another thread is doing it */
+	while (atomic_flag_test_and_set(&given_up))
+		pause();
+	if (last_words)
+		last_words();
 	fprintf(stderr, "%s: %s%s%s\n", program, words, error ? ": " : "",
 		error ? strerrorname_np(error) : "");
 	exit(1);

@@ -39,6 +39,8 @@ void options_parse(struct options *options, int argc, char **argv);
 int options_connect(const struct options *options);
 /* Ends the process with @words, and those of @error if it is not 0, on standard error */
 noreturn void give_up(const char *words, int error);
+/* What give_up() calls first, if set */
+extern void (*last_words)(void);
 /* Monotonic */
 uint64_t now_ms(void);
 

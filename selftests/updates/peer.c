@@ -13,7 +13,8 @@
 #include "peer.h"
 #include "stream.h"
 
-#define READS	4	/* in a row, before it is writing's turn again */
+#define READS		4	/* in a row, before it is writing's turn again */
+#define LAST_WORDS	5000	/* milliseconds that the other side's alert may take */
 
 /* What is being sent */
 struct output {
@@ -53,7 +54,7 @@ static void failed_writing(const struct peer_library *library, struct peer *peer
 
 	while (!input_closed && ((ret = library->read(peer, data, sizeof(data))) > 0 ||
 				 ret == -EAGAIN))
-		if (ret == -EAGAIN && poll(&pfd, 1, -1) != 1)
+		if (ret == -EAGAIN && poll(&pfd, 1, LAST_WORDS) != 1)
 			break;
 	if (peer->alert < 0)
 		peer->wrong = wrong;
@@ -65,12 +66,12 @@ static uint64_t update_place(const struct peer *peer)
 {
 	if (peer->options->at_once)
 		return 0;
-	return peer->options->bytes * (peer->sent + 1) / (peer->options->updates + 1);
+	return peer->options->bytes * (peer->updates + 1) / (peer->options->updates + 1);
 }
 
 static bool update_is_due(const struct peer *peer)
 {
-	return peer->sent < peer->options->updates &&
+	return peer->updates < peer->options->updates &&
 	       output.stream.position >= update_place(peer);
 }
 
@@ -84,11 +85,11 @@ static bool renegotiation_is_due(const struct peer *peer)
 static int update(const struct peer_library *library, struct peer *peer)
 {
 	bool request = peer->options->only_requests ||
-		       (!peer->options->no_requests && peer->sent % 2 == 0);
+		       (!peer->options->no_requests && peer->updates % 2 == 0);
 	int err = library->update(peer, request);
 
 	if (!err) {
-		peer->sent++;
+		peer->updates++;
 		peer->requested += request;
 		output.last_update = now_ms();
 	}
@@ -212,9 +213,9 @@ int peer_main(const struct peer_library *library, int argc, char **argv)
 	}
 	if (!input.complete)
 		give_up("the other side closed before its streams ended", 0);
-	printf("library=%s\nsent=%u\nreceived=%u\nrequested=%u\nbytes_sent=%llu\n"
+	printf("library=%s\nupdates=%u\nsent=%u\nreceived=%u\nrequested=%u\nbytes_sent=%llu\n"
 	       "bytes_received=%llu\nalert=%d\nmilliseconds=%llu\n",
-	       library->name, peer.sent, peer.received, peer.requested,
+	       library->name, peer.updates, peer.sent, peer.received, peer.requested,
 	       (unsigned long long)output.stream.position, (unsigned long long)input.bytes,
 	       peer.alert, (unsigned long long)(now_ms() - start));
 	return 0;

@@ -17,7 +17,8 @@ struct peer {
 	int fd;			/* does not block */
 	void *tls;		/* the library's */
 	bool wants_out;		/* the library has something to write before it can go on */
-	unsigned int sent, received, requested;	/* KeyUpdates; requested: of those sent */
+	unsigned int updates, requested;	/* of its own; requested: that ask for one */
+	unsigned int sent, received;	/* KeyUpdates on the wire, answers too */
 	int alert;		/* received; -1 none */
 	const char *wrong;	/* the library's word for a failure */
 };

@@ -17,7 +17,8 @@ static int see_message(gnutls_session_t session, unsigned int type, unsigned int
 {
 	struct peer *peer = gnutls_session_get_ptr(session);
 
-	peer->received += incoming && type == GNUTLS_HANDSHAKE_KEY_UPDATE;
+	peer->sent += !incoming;
+	peer->received += !!incoming;
 	return 0;
 }
 
@@ -112,7 +113,10 @@ static int renegotiate(struct peer *peer)
 
 	if (peer->options->server)
 		return (int)result(peer, gnutls_rehandshake(peer->tls));
-	ret = (int)result(peer, gnutls_handshake(peer->tls));
+	ret = gnutls_handshake(peer->tls);
+	if (ret == GNUTLS_E_GOT_APPLICATION_DATA)
+		return -EAGAIN;
+	ret = (int)result(peer, ret);
 	return ret == -EAGAIN && peer->alert == GNUTLS_A_NO_RENEGOTIATION ? 0 : ret;
 }
 

@@ -11,7 +11,6 @@
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -50,24 +49,24 @@ static struct tls_handoff_info get_info(void)
 	return info;
 }
 
-/* A failure and what the connection itself says about it */
-static void failed(const char *doing, int error)
+/* What the connection itself says at its end */
+static void say_info(void)
 {
-	struct tls_handoff_info info = get_info();
-	socklen_t length = TLS_HANDOFF_MAX_ERROR;
-	char words[TLS_HANDOFF_MAX_ERROR + 1] = "", all[600];
+	struct tls_handoff_info info = {};
+	socklen_t length = sizeof(info);
+	char words[TLS_HANDOFF_MAX_ERROR + 1] = "";
 
+	getsockopt(fd, SOL_TLS_HANDOFF, TLS_HANDOFF_INFO, &info, &length);
+	printf("error=%s\nalert_sent=%d\nalert_received=%d\ntx_generation=%llu\n"
+	       "rx_generation=%llu\nrekeys=%u\nbytes_sent=%llu\nbytes_received=%llu\n",
+	       info.error ? strerrorname_np(info.error) : "0", info.alert_sent,
+	       info.alert_received, (unsigned long long)info.tx_generation,
+	       (unsigned long long)info.rx_generation, output.rekeys,
+	       (unsigned long long)output.bytes, (unsigned long long)input.bytes);
+	length = TLS_HANDOFF_MAX_ERROR;
 	getsockopt(fd, SOL_TLS_HANDOFF, TLS_HANDOFF_ERROR, words, &length);
-	snprintf(all, sizeof(all), "error=%s\nalert_sent=%d\nalert_received=%d\n"
-		 "tx_generation=%llu\nrx_generation=%llu\nbytes_received=%llu",
-		 info.error ? strerrorname_np(info.error) : "0", info.alert_sent,
-		 info.alert_received, (unsigned long long)info.tx_generation,
-		 (unsigned long long)info.rx_generation, (unsigned long long)input.bytes);
-	puts(all);
+	printf("words=%s\n", words);
 	fflush(stdout);
-	snprintf(all, sizeof(all), "%s (%s; tx generation %llu, rx generation %llu)", doing, words,
-		 (unsigned long long)info.tx_generation, (unsigned long long)info.rx_generation);
-	give_up(all, error);
 }
 
 static void set(int option, const void *value, socklen_t length)
@@ -109,7 +108,7 @@ static void hand_off(void)
 		set(TLS_HANDOFF_CIPHERS, &cipher, sizeof(cipher));
 	}
 	if (setsockopt(fd, SOL_TLS_HANDOFF, TLS_HANDOFF_START, &role, sizeof(role)))
-		failed("handshake", errno);
+		give_up("handshake", errno);
 }
 
 /* The earliest moment for the next key, where the other side cannot take them faster */
@@ -133,7 +132,7 @@ static void rekey(void)
 	keep_the_pace();
 	output.generation = generation;
 	if (setsockopt(fd, SOL_TLS_HANDOFF, TLS_HANDOFF_REKEY, &zero, sizeof(zero)))
-		failed("TLS_HANDOFF_REKEY", errno);
+		give_up("TLS_HANDOFF_REKEY", errno);
 	output.last = now_ms();
 	output.rekeys++;
 }
@@ -191,7 +190,7 @@ static void finish_streams(void)
 	for (unsigned int i = 0; i < options.threads; i++) {
 		stream_end(&writers[i].stream, &end);
 		if (send(fd, &end, sizeof(end), MSG_NOSIGNAL) != sizeof(end))
-			failed("send() of a stream's end", errno);
+			give_up("send() of a stream's end", errno);
 		sender_close(&writers[i].sender);
 	}
 }
@@ -199,7 +198,7 @@ static void finish_streams(void)
 static void take(const char *data, ssize_t size)
 {
 	if (stream_check(&input, data, size))
-		failed(input.wrong, 0);
+		give_up(input.wrong, 0);
 }
 
 static ssize_t by_recv(char *data, size_t size)
@@ -220,7 +219,7 @@ static ssize_t by_poll(char *data, size_t size)
 	/* Readable may turn out to have been a record that is not the program's */
 	do {
 		if (poll(&pfd, 1, -1) != 1)
-			failed("poll()", errno);
+			give_up("poll()", errno);
 		ret = recv(fd, data, size, MSG_DONTWAIT);
 	} while (ret < 0 && errno == EAGAIN);
 	return ret;
@@ -236,7 +235,7 @@ static ssize_t after_a_look(char *data, size_t size)
 		return seen;
 	ret = recv(fd, data, seen, MSG_WAITALL);
 	if (ret == seen && memcmp(ahead, data, seen))
-		failed("recv() gave other bytes than MSG_PEEK before it", 0);
+		give_up("recv() gave other bytes than MSG_PEEK before it", 0);
 	return ret;
 }
 
@@ -264,7 +263,7 @@ static void *read_streams(void *arg)
 	for (uint64_t count = 0;; count++) {
 		ret = ways[count % 8](data, stream_size(count, sizeof(data)));
 		if (ret < 0)
-			failed("receiving", errno);
+			give_up("receiving", errno);
 		if (!ret)
 			return NULL;
 		take(data, ret);
@@ -305,12 +304,11 @@ static void send_streams(void)
 		pthread_cond_wait(&output.completed, &output.mutex);
 	pthread_mutex_unlock(&output.mutex);
 	if (shutdown(fd, SHUT_WR))
-		failed("shutdown()", errno);
+		give_up("shutdown()", errno);
 }
 
 int main(int argc, char **argv)
 {
-	struct tls_handoff_info info;
 	pthread_t reader;
 	uint64_t start;
 
@@ -318,21 +316,15 @@ int main(int argc, char **argv)
 	if (!options.threads || options.threads > STREAMS)
 		give_up("--threads: 1 to 8", 0);
 	fd = options_connect(&options);
+	last_words = say_info;
 	hand_off();
 	start = now_ms();
 	start_thread(&reader, read_streams, NULL);
 	send_streams();
 	pthread_join(reader, NULL);
 	if (!input.complete)
-		failed("the other side closed before its streams ended", 0);
-	info = get_info();
-	printf("error=%s\nalert_sent=%d\nalert_received=%d\ntx_generation=%llu\n"
-	       "rx_generation=%llu\nrekeys=%u\nbytes_sent=%llu\nbytes_received=%llu\n"
-	       "milliseconds=%llu\n",
-	       info.error ? strerrorname_np(info.error) : "0", info.alert_sent,
-	       info.alert_received, (unsigned long long)info.tx_generation,
-	       (unsigned long long)info.rx_generation, output.rekeys,
-	       (unsigned long long)output.bytes, (unsigned long long)input.bytes,
-	       (unsigned long long)(now_ms() - start));
+		give_up("the other side closed before its streams ended", 0);
+	say_info();
+	printf("milliseconds=%llu\n", (unsigned long long)(now_ms() - start));
 	return 0;
 }

@@ -52,7 +52,7 @@ side_listens() {
 
 expect_success() {
 	[ "$our_status" -eq 0 ] && [ "$peer_status" -eq 0 ] ||
-		fail "ours: $our_status, $(cat ours.err)"$'\n'"the peer: $peer_status, $(cat peer.err)"
+		fail "ours: $our_status, $(cat ours.err) $(value ours words)"$'\n'"the peer: $peer_status, $(cat peer.err)"
 }
 
 # value SIDE KEY: what a side said
@@ -134,10 +134,139 @@ own_load() {		# CIPHER
 	say_how "tls-handoff $1"
 }
 
-add key_update.load.openssl.server.aes_128_gcm openssl_load server TLS_AES_128_GCM_SHA256
-add key_update.load.openssl.client.aes_256_gcm openssl_load client TLS_AES_256_GCM_SHA384
-add key_update.load.gnutls.server.chacha20_poly1305 gnutls_load server CHACHA20-POLY1305
-add key_update.load.gnutls.client.aes_128_gcm gnutls_load client AES-128-GCM
-add key_update.load.tls_handoff.aes_128_ccm own_load AES-128-CCM
-add key_update.load.while_four_threads_send openssl_load server TLS_AES_128_GCM_SHA256 \
-	send,sendfile,splice,writev 4
+# Our close_notify is out, so their wishes for a new key of ours cannot be met any more.
+half_closed() {		# PEER
+	local common=() our_options=(--bytes 100000 --half-close)
+	local peer_options=(--bytes $((16 * MiB)) --updates 200)
+	daemon "$rate"
+	both server "$1"
+	expect_success
+	expect ours error = 0
+	expect ours rx_generation -eq 200
+	expect ours bytes_received -eq $((16 * MiB))
+	expect peer bytes_received -eq 100000
+}
+
+# The peer reads nothing while it sends, so what answers its wishes has to wait.
+wishes_while_nothing_can_be_sent() {
+	local common=(--bytes $((32 * MiB))) our_options=(--senders "$1")
+	local peer_options=(--reads-last --only-requests --updates 2000)
+	daemon "$rate"
+	both server peer_openssl
+	expect_success
+	expect ours error = 0
+	expect ours rx_generation -eq 2000
+	expect ours tx_generation -ge 1
+	expect_same_counts
+}
+
+at_once() {		# UPDATES
+	local common=(--bytes 100000) our_options=() peer_options=(--at-once --updates "$1")
+	daemon "$rate"
+	both "$2" peer_openssl
+}
+
+as_many_at_once_as_allowed() {
+	at_once 32 "$1"
+	expect_success
+	expect ours rx_generation -eq 32
+	expect_same_counts
+}
+
+# expect_ended ALERT ERRNO WORDS: the connection ended with this alert, and both know why.
+expect_ended() {
+	[ "$our_status" -eq 1 ] && [ "$peer_status" -eq 1 ] ||
+		fail "ours: $our_status $(cat ours.err) peer: $peer_status $(cat peer.err)"
+	expect ours error = "$2"
+	expect ours alert_sent -eq "$1"
+	expect peer alert -eq "$1"
+	expect_words "$3" ours.out
+}
+
+too_many_at_once() {
+	at_once 33 "$1"
+	expect_ended 10 EPROTO 'too many KeyUpdates'
+	expect ours rx_generation -eq 32
+}
+
+too_many_a_second() {
+	local common=(--bytes $((8 * MiB))) our_options=() peer_options=(--updates 500)
+	daemon 'update_rate = 10'
+	both server peer_openssl
+	expect_ended 10 EPROTO 'KeyUpdates'
+}
+
+# near_the_limit LINE AT_LEAST: with LINE in its profile, the connection changes its key
+# without being told to.
+near_the_limit() {
+	local common=(--bytes $((32 * MiB))) our_options=(--senders "$every_kind")
+	local peer_options=(--updates 10 --pause 300)
+	daemon "$rate" "$1"
+	both server peer_openssl
+	expect_success
+	expect ours rekeys -eq 0
+	expect ours tx_generation -ge "$2"
+	expect_same_counts
+}
+
+# TLS 1.2 has another way to new keys, which we decline. GnuTLS lives with that.
+renegotiation_declined() {	# ROLE
+	local common=(--tls12 --bytes $((4 * MiB))) our_options=(--senders "$every_kind")
+	local peer_options=(--renegotiates)
+	daemon
+	both "$1" peer_gnutls
+	expect_success
+	expect ours error = 0
+	expect ours tx_generation -eq 0
+	expect ours bytes_received -eq $((4 * MiB))
+	expect peer bytes_received -eq $((4 * MiB))
+	expect peer alert -eq 100
+}
+
+# OpenSSL takes the same answer for the end of the connection.
+renegotiation_declined_to_openssl() {	# ROLE
+	local common=(--tls12 --bytes $((4 * MiB))) our_options=() peer_options=(--renegotiates)
+	daemon
+	both "$1" peer_openssl
+	[ "$peer_status" -eq 1 ] || fail "the peer: $peer_status"
+	expect peer alert -eq 100
+	expect ours alert_sent -eq 100
+}
+
+add_loads() {
+	local load=key_update.load
+	add $load.openssl.server.aes_128_gcm openssl_load server TLS_AES_128_GCM_SHA256
+	add $load.openssl.client.aes_256_gcm openssl_load client TLS_AES_256_GCM_SHA384
+	[ -z "$soak" ] || {
+		add $load.openssl.client.chacha20_poly1305 openssl_load client \
+			TLS_CHACHA20_POLY1305_SHA256
+		add $load.openssl.server.aes_128_ccm openssl_load server TLS_AES_128_CCM_SHA256
+	}
+	add $load.gnutls.server.chacha20_poly1305 gnutls_load server CHACHA20-POLY1305
+	add $load.gnutls.client.aes_128_gcm gnutls_load client AES-128-GCM
+	add $load.tls_handoff.aes_128_ccm own_load AES-128-CCM
+	add $load.while_four_threads_send openssl_load server TLS_AES_128_GCM_SHA256 \
+		send,sendfile,splice,writev 4
+}
+
+add_cases() {
+	local role
+	add key_update.while_our_sending_side_is_closed half_closed peer_openssl
+	add key_update.wished_for_2000_times_while_nothing_can_be_sent \
+		wishes_while_nothing_can_be_sent "$every_kind"
+	for role in server client; do
+		add "key_update.at_once.of_a_$role.32_are_taken" as_many_at_once_as_allowed "$role"
+		add "key_update.at_once.of_a_$role.33_end_the_connection" too_many_at_once "$role"
+		add "key_update.by_renegotiation.of_a_$role.is_declined_and_data_goes_on" \
+			renegotiation_declined "$role"
+		add "key_update.by_renegotiation.of_an_openssl_$role.is_declined" \
+			renegotiation_declined_to_openssl "$role"
+	done
+	add key_update.more_than_update_rate_end_the_connection too_many_a_second
+	add key_update.by_itself.after_rekey_records near_the_limit 'rekey_records = 100' 10
+	add key_update.by_itself.after_rekey_bytes near_the_limit 'rekey_bytes = 1048576' 15
+	add key_update.by_itself.after_rekey_seconds near_the_limit 'rekey_seconds = 1' 2
+}
+
+add_loads
+[ -n "$soak" ] || add_cases
