@@ -16,7 +16,7 @@ help:
 	@echo 'make check        unit tests, selftests in the VM, interop'
 	@echo 'make check-debug  the selftests under KASAN, lockdep and kmemleak'
 	@echo 'make bench        numbers, also in build/bench/results.json'
-	@echo 'make soak         the selftests ROUNDS=20 times in one VM'
+	@echo 'make soak         the long tests, then the selftests ROUNDS=20 times'
 	@echo 'make lint         every checker; one that did not run fails'
 	@echo 'make format       clang-format over the userspace sources'
 	@echo 'make install      on this machine (DESTDIR=... for packagers)'
