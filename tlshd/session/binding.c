@@ -31,7 +31,7 @@ static void add_policy(gnutls_hash_hd_t hash, const struct profile *profile,
 	add(hash, p->alpn, p->alpn_length);
 }
 
-int binding_of_server(const struct profile *profile, const struct parameters *p,
+int binding_of_server(const struct profile *profile, const struct parameters *p, bool tls13,
 		      const char *server_name, uint8_t ret_binding[BINDING_MAX])
 {
 	size_t length = strlen(server_name);
@@ -40,6 +40,7 @@ int binding_of_server(const struct profile *profile, const struct parameters *p,
 	if (length > TLS_HANDOFF_MAX_PEER_NAME || gnutls_hash_init(&hash, GNUTLS_DIG_SHA256) < 0)
 		return -EIO;
 	add_policy(hash, profile, p);
+	add(hash, &tls13, sizeof(tls13));
 	gnutls_hash_deinit(hash, ret_binding);
 	ret_binding[BINDING_HASH] = (uint8_t)(length >> 8);
 	ret_binding[BINDING_HASH + 1] = (uint8_t)length;

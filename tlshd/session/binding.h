@@ -15,10 +15,13 @@
 #define BINDING_HASH 32 /* bytes, SHA-256 */
 #define BINDING_MAX  (BINDING_HASH + 2 + TLS_HANDOFF_MAX_PEER_NAME)
 
-/* Server: profile, content of its files, and policy, hashed; then the name that the client asked
- * for, with its length.  Bytes written, or -EIO. */
+/* Server: profile, content of its files, and policy, hashed with the version that this connection
+ * will have; then the name that the client asked for, with its length.  Bytes written, or -EIO.
+ *
+ * With a key for both versions GnuTLS would take a ticket of TLS 1.2 in a handshake of TLS 1.3:
+ * as if the client had proven that it has the secret in it, which it has not. */
 int binding_of_server(const struct profile *profile, const struct parameters *parameters,
-		      const char *server_name, uint8_t ret_binding[BINDING_MAX]);
+		      bool tls13, const char *server_name, uint8_t ret_binding[BINDING_MAX]);
 
 /* Client: the same, and user, peer and where it is, hashed.  0 or -EIO. */
 int binding_of_client(const struct profile *profile, const struct parameters *parameters,

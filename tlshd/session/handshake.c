@@ -150,6 +150,8 @@ static int note_message(gnutls_session_t tls, unsigned int type, unsigned int wh
 
 	if (type == GNUTLS_HANDSHAKE_NEW_SESSION_TICKET)
 		resume_ticket(handshake, incoming, message);
+	if (type == GNUTLS_HANDSHAKE_SERVER_HELLO)
+		resume_server_hello(handshake, message);
 	if (!incoming ||
 	    (type != GNUTLS_HANDSHAKE_CLIENT_HELLO && type != GNUTLS_HANDSHAKE_SERVER_HELLO &&
 	     type != GNUTLS_HANDSHAKE_ENCRYPTED_EXTENSIONS))

@@ -74,6 +74,15 @@ static void note_identities(struct hello *hello, const unsigned char *data, size
 	}
 }
 
+/* A ServerHello has but the number of the one that is taken. */
+static void note_psk(struct hello *hello, const unsigned char *data, size_t size)
+{
+	if (size == 2)
+		hello->selects_psk = true;
+	else
+		note_identities(hello, data, size);
+}
+
 static int note_extension(void *arg, unsigned int id, const unsigned char *data, unsigned int size)
 {
 	struct hello *hello = arg;
@@ -93,7 +102,7 @@ static int note_extension(void *arg, unsigned int id, const unsigned char *data,
 	if (id == EXTENSION_SESSION_TICKET)
 		note_ticket(&hello->ticket, data, size);
 	if (id == EXTENSION_PRE_SHARED_KEY)
-		note_identities(hello, data, size);
+		note_psk(hello, data, size);
 	for (unsigned int i = 1; id == EXTENSION_PSK_KE_MODES && i < size; i++)
 		hello->psk_dhe_ke |= data[i] == PSK_DHE_KE;
 	/* In a ServerHello it is the two bytes of the chosen one, which never get here. */

@@ -27,6 +27,8 @@ struct hello {
 	uint16_t record_size_limit; /* RFC 8449, as sent */
 	uint16_t max_fragment;	    /* RFC 6066 4, in bytes */
 
+	bool selects_psk; /* server, TLS 1.3 */
+
 	/* client */
 	bool offers_tls13;
 	bool extended_master_secret; /* RFC 7627 */

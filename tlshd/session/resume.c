@@ -99,7 +99,7 @@ static bool is_permitted(const struct handshake *handshake, bool tls13)
 		       p->resume_tls12 && handshake->hello.extended_master_secret;
 }
 
-static int choose_key(struct handshake *handshake, const struct hello_tickets *offered)
+static int choose_key(struct handshake *handshake, bool tls13, const struct hello_tickets *offered)
 {
 	struct resume_attempt *attempt = &handshake->resume;
 	const struct profile *profile = handshake->session->profile;
@@ -107,7 +107,8 @@ static int choose_key(struct handshake *handshake, const struct hello_tickets *o
 	int length;
 
 	memcpy(attempt->server_name, handshake->hello.server_name, sizeof(attempt->server_name));
-	length = binding_of_server(profile, &handshake->parameters, attempt->server_name, binding);
+	length = binding_of_server(profile, &handshake->parameters, tls13, attempt->server_name,
+				   binding);
 	if (length < 0)
 		return length;
 	return stek_choose(handshake->session->room->resume->stek, profile, binding, (size_t)length,
@@ -137,13 +138,21 @@ int resume_client_hello(struct handshake *handshake)
 			count(handshake, COUNT_REFUSED_POLICY);
 		return 0;
 	}
-	if (choose_key(handshake, offered) < 0 ||
+	if (choose_key(handshake, tls13, offered) < 0 ||
 	    gnutls_session_ticket_enable_server(handshake->tls, &key) < 0)
 		return 0; /* then without tickets */
 	attempt->enabled = true;
 	if (offered->count && !attempt->stek.known)
 		count(handshake, COUNT_REFUSED_UNKNOWN_KEY);
 	return 0;
+}
+
+void resume_server_hello(struct handshake *handshake, const gnutls_datum_t *message)
+{
+	struct hello hello;
+
+	hello_parse(GNUTLS_HANDSHAKE_SERVER_HELLO, message, &hello);
+	handshake->resume.psk_selected = hello.selects_psk;
 }
 
 /* lifetime, then in TLS 1.3 age_add and nonce<0..255>; ticket<0..2^16-1> */
@@ -204,6 +213,9 @@ static int judge_resumed(struct handshake *handshake)
 {
 	bool tls13 = gnutls_protocol_get_version(handshake->tls) == GNUTLS_TLS1_3;
 
+	if (tls13 && !handshake->resume.psk_selected)
+		return refuse(handshake, ALERT_HANDSHAKE_FAILURE,
+			      "The connection was resumed without proof of the ticket's secret.");
 	if (tls13 && gnutls_group_get(handshake->tls) == GNUTLS_GROUP_INVALID)
 		return refuse(handshake, ALERT_ILLEGAL_PARAMETER,
 			      "The connection was resumed without a fresh key exchange.");

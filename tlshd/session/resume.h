@@ -42,6 +42,7 @@ struct resume_attempt {
 	bool looked;		  /* server: a first ClientHello came */
 	bool enabled;		  /* server: GnuTLS has @stek */
 	char server_name[TLS_HANDOFF_MAX_PEER_NAME + 1]; /* that @stek is bound to */
+	bool psk_selected;				 /* ServerHello says so */
 	bool resumed;					 /* this is how it ended */
 };
 
@@ -57,6 +58,9 @@ void resume_prepare(struct handshake *handshake);
 /* Server, before GnuTLS reads ClientHello, which is in handshake->hello: chooses the ticket
  * key.  0 or a GnuTLS error. */
 int resume_client_hello(struct handshake *handshake);
+
+/* ServerHello of either side */
+void resume_server_hello(struct handshake *handshake, const gnutls_datum_t *message);
 
 /* A NewSessionTicket message is sent or (TLS 1.2) received. */
 void resume_ticket(struct handshake *handshake, bool incoming, const gnutls_datum_t *message);

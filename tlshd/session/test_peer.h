@@ -49,6 +49,8 @@ void peer_free(struct peer *peer);
 
 /* One step of the handshake with what is there; whether it is complete. */
 bool peer_handshake(struct peer *peer);
+/* OpenSSL only: ClientHello messages that it sent or received */
+unsigned int peer_hellos(const struct peer *peer);
 /* Whether its handshake was resumed. */
 bool peer_resumed(const struct peer *peer);
 /* Whether it failed, by its own decision or an alert. */

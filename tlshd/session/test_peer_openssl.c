@@ -25,6 +25,7 @@ struct openssl_peer {
 	unsigned char alpn[64];
 	unsigned int alpn_length;
 	char key_log[4096];
+	unsigned int hellos;
 };
 
 static struct openssl_peer *openssl_of(struct peer *peer)
@@ -64,6 +65,21 @@ static void note_secret(const SSL *ssl, const char *line)
 	size_t used = strlen(p->key_log);
 
 	snprintf(p->key_log + used, sizeof(p->key_log) - used, "%s\n", line);
+}
+
+static void note_hello(int outgoing, int version, int type, const void *message, size_t length,
+		       SSL *ssl, void *arg)
+{
+	struct openssl_peer *p = arg;
+
+	if (type == SSL3_RT_HANDSHAKE && length &&
+	    *(const uint8_t *)message == SSL3_MT_CLIENT_HELLO)
+		p->hellos++;
+}
+
+unsigned int peer_hellos(const struct peer *peer)
+{
+	return ((const struct openssl_peer *)peer)->hellos;
 }
 
 bool peer_secret(const struct peer *peer, const char *label, uint8_t *ret, size_t length)
@@ -186,6 +202,16 @@ static int note_ticket(SSL *ssl, SSL_SESSION *session)
 
 	p->peer.memory->tickets++;
 	return 0;
+}
+
+/* A copy: OpenSSL offers a session of TLS 1.3 only once. */
+static void offer(SSL *ssl, const SSL_SESSION *session)
+{
+	SSL_SESSION *copy = SSL_SESSION_dup(session);
+
+	assert_non_null(copy);
+	assert_int_equal(SSL_set_session(ssl, copy), 1);
+	SSL_SESSION_free(copy);
 }
 
 static void set_memory(struct openssl_peer *p, const struct peer_setup *setup)
@@ -353,9 +379,11 @@ struct peer *peer_openssl(const struct peer_setup *setup)
 	p->ssl = SSL_new(p->ctx);
 	assert_non_null(p->ssl);
 	if (!setup->server && setup->memory && setup->memory->openssl)
-		assert_int_equal(SSL_set_session(p->ssl, setup->memory->openssl), 1);
+		offer(p->ssl, setup->memory->openssl);
 	SSL_set_app_data(p->ssl, p);
 	SSL_set_info_callback(p->ssl, note_info);
+	SSL_set_msg_callback(p->ssl, note_hello);
+	SSL_set_msg_callback_arg(p->ssl, p);
 	SSL_CTX_set_keylog_callback(p->ctx, note_secret);
 	p->in = BIO_new(BIO_s_mem());
 	p->out = BIO_new(BIO_s_mem());

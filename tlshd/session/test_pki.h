@@ -15,6 +15,7 @@
  *   rsa	RSA-2048, rsa.test
  *   p384	P-384, p384.test
  *   client	P-256, client.test, user@client.test
+ *   hour	P-256, localhost, good for an hour from now
  *   expired, future, revoked	P-256, localhost
  *   common	P-256, no alternative name, CN=localhost
  *   purpose	P-256, localhost, for clients only

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -27,6 +28,23 @@
 #define DEADLINE 60000 /* ms for one message */
 
 static char folder[64];
+
+/* A file that the programs map, see test_clock.c */
+void rig_set_clock(int64_t seconds)
+{
+	static int64_t *ahead;
+	int fd;
+
+	if (!ahead) {
+		fd = open("clock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+		assert_true(fd >= 0 && ftruncate(fd, sizeof(*ahead)) == 0);
+		ahead = mmap(NULL, sizeof(*ahead), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+		assert_true(ahead != MAP_FAILED);
+		close(fd);
+		setenv("TEST_CLOCK", "clock", 1);
+	}
+	*ahead = seconds;
+}
 
 void rig_enter_folder(void)
 {
@@ -79,6 +97,11 @@ static pid_t spawn(const char *path, int log, const int *fds, int count)
 		moved[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, 20);
 	for (int i = 0; i < count; i++)
 		dup2(moved[i], 3 + i);
+	if (getenv("TEST_CLOCK")) {
+		setenv("LD_PRELOAD", program("TEST_CLOCK_LIBRARY"), 1);
+		/* a sanitizer wants to be the first, and need not be */
+		setenv("ASAN_OPTIONS", "verify_asan_link_order=0", 1);
+	}
 	execl(path, path, "-c", "tlshd.conf", "-s", "-v", (char *)NULL);
 	_exit(127);
 }

@@ -86,6 +86,9 @@ void rig_send(struct rig *rig, uint16_t type, uint64_t id, const void *payload, 
 /* Waits for one message and gives it to its connection; false at the end of the channel. */
 bool rig_step(struct rig *rig);
 
+/* Moves every clock of programs that are started from now on, and of those that run since the
+ * first call, ahead of this one's: by @seconds in all. */
+void rig_set_clock(int64_t seconds);
 /* How many lines of the log have @text. */
 unsigned int rig_log_count(const struct rig *rig, const char *text);
 /* TICKETS, and waits for COUNTS. */
