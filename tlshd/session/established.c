@@ -37,8 +37,6 @@
  * the kernel sees data; it tells with TLS_HANDOFF_EVENT_DATA. */
 #define MAX_UPDATES	     32
 
-#define MAX_TICKET_LIFETIME 604800 /* seconds, RFC 8446 4.6.1 */
-
 /* Ends the session with an alert: this peer broke the protocol, or a record failed here. */
 static void fail(struct session *session, int error, int alert, const char *words)
 {
@@ -164,15 +162,29 @@ static void judge_key_update(struct session *session, const uint8_t *body, size_
 	verdict->update_wanted = length == 1 && body[0] == UPDATE_REQUESTED;
 }
 
-/* lifetime, age_add, nonce<0..255>, ticket<1..2^16-1>, extensions<0..2^16-2> */
+/* Extensions, each a type and data<0..2^16-1>: known or not, they end where their list does */
+static bool extensions_are_well_formed(const uint8_t *list, size_t length)
+{
+	size_t at = 0;
+
+	while (length - at >= 4) {
+		size_t size = (size_t)list[at + 2] << 8 | list[at + 3];
+
+		at += 4;
+		if (size > length - at)
+			return false;
+		at += size;
+	}
+	return at == length;
+}
+
+/* lifetime, age_add, nonce<0..255>, ticket<1..2^16-1>, extensions<0..2^16-2>.  Any lifetime
+ * will do: how long a ticket is kept is decided where that is done. */
 static bool ticket_is_well_formed(const uint8_t *body, size_t length)
 {
-	size_t at = 4 + 4, field;
+	size_t at = 4 + 4, field = 0;
 
 	if (length < at + 1)
-		return false;
-	if (((uint32_t)body[0] << 24 | (uint32_t)body[1] << 16 | body[2] << 8 | body[3]) >
-	    MAX_TICKET_LIFETIME)
 		return false;
 	at += (size_t)1 + body[at];
 	for (int i = 0; i < 2; i++) {
@@ -183,7 +195,7 @@ static bool ticket_is_well_formed(const uint8_t *body, size_t length)
 			return false;
 		at += 2 + field;
 	}
-	return at == length;
+	return at == length && extensions_are_well_formed(body + at - field, field);
 }
 
 static void judge_ticket(struct session *session, const uint8_t *body, size_t length,
@@ -454,10 +466,12 @@ bool established_is_due(const struct session *session)
 
 void established_record(struct session *session, uint8_t type, const uint8_t *data, size_t length)
 {
-	bool close_notify = type == RECORD_ALERT && length == 2 && data[1] == ALERT_CLOSE_NOTIFY;
+	/* one that says what failed there may come at any time */
+	bool error_alert = type == RECORD_ALERT && length == 2 && data[1] != ALERT_CLOSE_NOTIFY &&
+			   data[1] != ALERT_USER_CANCELED;
 
 	if (session->fragment && type != RECORD_HANDSHAKE && type != TLS_HANDOFF_RECORD_EVENT &&
-	    !close_notify) {
+	    !error_alert) {
 		fail(session, EPROTO, ALERT_UNEXPECTED_MESSAGE,
 		     "The peer sent another record between the parts of a handshake message.");
 		return;
