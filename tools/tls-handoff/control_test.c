@@ -182,8 +182,8 @@ static void each_action_asks_what_it_says(void **state)
 static void a_refusal_is_told_in_its_words(void **state)
 {
 	needs_root();
-	expect_answered("reload", "error line 3: what is \"certifcate\"?\n", "reload", EXIT_IO,
-			"tls-handoff reload: line 3: what is \"certifcate\"?\n");
+	expect_answered("reload", "error line 3: \"colour\" is no key\n", "reload", EXIT_IO,
+			"tls-handoff reload: line 3: \"colour\" is no key\n");
 	expect_answered("tickets flush", "error not\033[2J now\n", "tickets flush", EXIT_IO,
 			"tls-handoff tickets: not\\x1b[2J now\n");
 }

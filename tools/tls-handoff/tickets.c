@@ -170,7 +170,8 @@ static int parse(int argc, char **argv, void (*help)(void), bool *ret_json, cons
 	while ((key = getopt_long(argc, argv, "hV", ret_json ? table : table + 1, NULL)) != -1) {
 		switch (key) {
 		case 'j':
-			*ret_json = true;
+			if (ret_json)
+				*ret_json = true;
 			break;
 		case 'h':
 			help();
