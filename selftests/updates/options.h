@@ -18,7 +18,9 @@ struct options {
 	bool no_requests;	/* never asks the peer for an update of its own */
 	bool only_requests;	/* asks every time */
 	bool at_once;		/* all updates before the first byte */
+	bool at_end;		/* all of them behind the last one, before close_notify */
 	bool reads_last;	/* receives nothing before all is sent */
+	bool edges;		/* waits by edge-triggered epoll; a peer */
 	bool renegotiates;	/* once, in the middle */
 	bool half_close;	/* sends its close_notify before it has received everything */
 	uint64_t port;

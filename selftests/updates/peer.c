@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 
 #include "peer.h"
 #include "stream.h"
@@ -72,7 +73,17 @@ static uint64_t update_place(const struct peer *peer)
 static bool update_is_due(const struct peer *peer)
 {
 	return peer->updates < peer->options->updates &&
-	       output.stream.position >= update_place(peer);
+	       output.stream.position >= update_place(peer) &&
+	       (output.ended || !peer->options->at_end);
+}
+
+/* Milliseconds until the next update may come, if it is due */
+static uint64_t pause_left(const struct peer *peer)
+{
+	uint64_t since = now_ms() - output.last_update;
+
+	return update_is_due(peer) && since < peer->options->pause ? peer->options->pause - since :
+								     0;
 }
 
 static bool renegotiation_is_due(const struct peer *peer)
@@ -120,14 +131,14 @@ static bool write_some(const struct peer_library *library, struct peer *peer)
 
 	if (output.closed)
 		return false;
-	if (output.done == output.size && output.ended) {
+	if (output.done == output.size && output.ended && !update_is_due(peer)) {
 		/* Nothing may be missing of what the other side says until then. */
 		if (!input.complete && !peer->options->half_close)
 			return false;
 		ret = library->close(peer);
 		output.closed = !ret;
 	} else if (output.done == output.size && update_is_due(peer)) {
-		if (now_ms() - output.last_update < peer->options->pause)
+		if (pause_left(peer))
 			return false;
 		ret = update(library, peer);
 	} else if (output.done == output.size && renegotiation_is_due(peer)) {
@@ -169,25 +180,45 @@ static bool read_some(const struct peer_library *library, struct peer *peer)
 	return any;
 }
 
+/* What is waited for; 0: only for the time of an update */
+static unsigned int wanted_events(const struct peer *peer)
+{
+	bool written = output.done == output.size;
+	unsigned int events = peer->wants_out ? POLLOUT : 0;
+
+	if (!input_closed && (!peer->options->reads_last || output.ended))
+		events |= POLLIN;
+	if (!output.closed && !(written && output.ended && !input.complete) &&
+	    !(written && pause_left(peer)))
+		events |= POLLOUT;
+	return events;
+}
+
 /* Until the socket can do something, or it is time for an update. */
 static void wait_for_socket(struct peer *peer)
 {
-	struct pollfd pfd = { .fd = peer->fd, .events = 0 };
-	bool waits_for_input = output.done == output.size && output.ended && !input.complete;
-	uint64_t since = now_ms() - output.last_update;
-	int timeout = -1;
+	struct pollfd pfd = { .fd = peer->fd, .events = wanted_events(peer) };
+	bool paused = !output.closed && output.done == output.size && pause_left(peer);
+	int timeout = paused ? (int)pause_left(peer) : -1;
+	struct epoll_event event;
+	int ret;
 
-	if (!input_closed && (!peer->options->reads_last || output.ended))
-		pfd.events |= POLLIN;
-	if (!output.closed && output.done == output.size && update_is_due(peer) &&
-	    since < peer->options->pause)
-		timeout = peer->options->pause - since;
-	else if (!output.closed && !waits_for_input)
-		pfd.events |= POLLOUT;
-	if (peer->wants_out)
-		pfd.events |= POLLOUT;
-	if (poll(&pfd, 1, timeout) < 0)
+	if (peer->edges)
+		ret = epoll_wait(peer->edges, &event, 1, timeout);
+	else
+		ret = poll(&pfd, 1, timeout);
+	if (ret < 0)
 		give_up("poll", errno);
+}
+
+/* Told once of each change: whoever waits must have met EAGAIN before. */
+static void watch_edges(struct peer *peer)
+{
+	struct epoll_event event = { .events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET };
+
+	peer->edges = epoll_create1(EPOLL_CLOEXEC);
+	if (peer->edges < 0 || epoll_ctl(peer->edges, EPOLL_CTL_ADD, peer->fd, &event))
+		give_up("epoll", errno);
 }
 
 int peer_main(const struct peer_library *library, int argc, char **argv)
@@ -204,6 +235,8 @@ int peer_main(const struct peer_library *library, int argc, char **argv)
 		failed(&peer, "handshake");
 	if (fcntl(peer.fd, F_SETFL, O_NONBLOCK))
 		give_up("fcntl", errno);
+	if (options.edges)
+		watch_edges(&peer);
 	start = now_ms();
 	while (!input_closed || !output.closed) {
 		bool wrote = write_some(library, &peer), read = read_some(library, &peer);

@@ -15,6 +15,7 @@
 struct peer {
 	const struct options *options;
 	int fd;			/* does not block */
+	int edges;		/* edge-triggered epoll, or 0 for poll() */
 	void *tls;		/* the library's */
 	bool wants_out;		/* the library has something to write before it can go on */
 	unsigned int updates, requested;	/* of its own; requested: that ask for one */

@@ -7,7 +7,6 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -15,8 +14,8 @@
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
-#include <linux/tls_handoff.h>
 
+#include "handoff.h"
 #include "options.h"
 #include "senders.h"
 #include "stream.h"
@@ -39,76 +38,13 @@ static struct {
 } output = { .mutex = PTHREAD_MUTEX_INITIALIZER, .completed = PTHREAD_COND_INITIALIZER,
 	     .generation = (uint64_t)-1 };
 
-static struct tls_handoff_info get_info(void)
+/* What is known at the end, also of an unhappy one */
+static void say_all(void)
 {
-	struct tls_handoff_info info = {};
-	socklen_t length = sizeof(info);
-
-	if (getsockopt(fd, SOL_TLS_HANDOFF, TLS_HANDOFF_INFO, &info, &length))
-		give_up("TLS_HANDOFF_INFO", errno);
-	return info;
-}
-
-/* What the connection itself says at its end */
-static void say_info(void)
-{
-	struct tls_handoff_info info = {};
-	socklen_t length = sizeof(info);
-	char words[TLS_HANDOFF_MAX_ERROR + 1] = "";
-
-	getsockopt(fd, SOL_TLS_HANDOFF, TLS_HANDOFF_INFO, &info, &length);
-	printf("error=%s\nalert_sent=%d\nalert_received=%d\ntx_generation=%llu\n"
-	       "rx_generation=%llu\nrekeys=%u\nbytes_sent=%llu\nbytes_received=%llu\n",
-	       info.error ? strerrorname_np(info.error) : "0", info.alert_sent,
-	       info.alert_received, (unsigned long long)info.tx_generation,
-	       (unsigned long long)info.rx_generation, output.rekeys,
+	handoff_say(fd);
+	printf("rekeys=%u\nbytes_sent=%llu\nbytes_received=%llu\n", output.rekeys,
 	       (unsigned long long)output.bytes, (unsigned long long)input.bytes);
-	length = TLS_HANDOFF_MAX_ERROR;
-	getsockopt(fd, SOL_TLS_HANDOFF, TLS_HANDOFF_ERROR, words, &length);
-	printf("words=%s\n", words);
 	fflush(stdout);
-}
-
-static void set(int option, const void *value, socklen_t length)
-{
-	if (setsockopt(fd, SOL_TLS_HANDOFF, option, value, length))
-		give_up("setsockopt", errno);
-}
-
-static uint16_t cipher_number(const char *name)
-{
-	static const char *const names[] = {
-		[TLS_CIPHER_AES_GCM_128] = "AES-128-GCM",
-		[TLS_CIPHER_AES_GCM_256] = "AES-256-GCM",
-		[TLS_CIPHER_AES_CCM_128] = "AES-128-CCM",
-		[TLS_CIPHER_CHACHA20_POLY1305] = "CHACHA20-POLY1305",
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-		if (names[i] && !strcmp(names[i], name))
-			return i;
-	give_up("no such cipher", 0);
-}
-
-static void hand_off(void)
-{
-	uint32_t role = options.server ? TLS_HANDOFF_SERVER : TLS_HANDOFF_CLIENT;
-	uint16_t version = options.tls12 ? TLS_1_2_VERSION : TLS_1_3_VERSION, cipher;
-
-	if (setsockopt(fd, SOL_TCP, TCP_ULP, TLS_HANDOFF_ULP, sizeof(TLS_HANDOFF_ULP)))
-		give_up("TCP_ULP", errno);
-	if (options.profile)
-		set(TLS_HANDOFF_PROFILE, options.profile, strlen(options.profile));
-	if (!options.server)
-		set(TLS_HANDOFF_PEER_NAME, options.name, strlen(options.name));
-	set(TLS_HANDOFF_MIN_VERSION, &version, sizeof(version));
-	set(TLS_HANDOFF_MAX_VERSION, &version, sizeof(version));
-	if (options.cipher) {
-		cipher = cipher_number(options.cipher);
-		set(TLS_HANDOFF_CIPHERS, &cipher, sizeof(cipher));
-	}
-	if (setsockopt(fd, SOL_TLS_HANDOFF, TLS_HANDOFF_START, &role, sizeof(role)))
-		give_up("handshake", errno);
 }
 
 /* The earliest moment for the next key, where the other side cannot take them faster */
@@ -124,15 +60,13 @@ static void keep_the_pace(void)
 /* Never a second wish before the first is fulfilled: the two would be one. */
 static void rekey(void)
 {
-	uint64_t generation = get_info().tx_generation;
-	uint32_t zero = 0;
+	uint64_t generation = handoff_info(fd).tx_generation;
 
 	if (generation == output.generation)
 		return;
 	keep_the_pace();
 	output.generation = generation;
-	if (setsockopt(fd, SOL_TLS_HANDOFF, TLS_HANDOFF_REKEY, &zero, sizeof(zero)))
-		give_up("TLS_HANDOFF_REKEY", errno);
+	handoff_rekey(fd);
 	output.last = now_ms();
 	output.rekeys++;
 }
@@ -316,15 +250,15 @@ int main(int argc, char **argv)
 	if (!options.threads || options.threads > STREAMS)
 		give_up("--threads: 1 to 8", 0);
 	fd = options_connect(&options);
-	last_words = say_info;
-	hand_off();
+	last_words = say_all;
+	handoff_start(fd, &options);
 	start = now_ms();
 	start_thread(&reader, read_streams, NULL);
 	send_streams();
 	pthread_join(reader, NULL);
 	if (!input.complete)
 		give_up("the other side closed before its streams ended", 0);
-	say_info();
+	say_all();
 	printf("milliseconds=%llu\n", (unsigned long long)(now_ms() - start));
 	return 0;
 }

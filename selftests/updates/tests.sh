@@ -92,9 +92,6 @@ say_how() {
 }
 
 every_kind=send,sendfile,splice,io_uring,more,writev,dontwait
-updates=1000
-patience=120
-[ -z "$soak" ] || patience=1200
 # However fast the machine is
 rate='update_rate = 1000000'
 
@@ -121,17 +118,28 @@ gnutls_load() {		# ROLE CIPHER
 	say_how "GnuTLS $1 $2"
 }
 
-own_load() {		# CIPHER
-	local common=(--bytes "$bytes" --updates "$updates" --cipher "$1" --senders "$every_kind")
+own_load() {		# ROLE CIPHER
+	local common=(--bytes "$bytes" --updates "$updates" --cipher "$2" --senders "$every_kind")
 	local peer_options=() our_options=()
 	daemon "$rate"
-	both server program
+	both "$1" program
 	expect_all "$updates"
 	expect peer error = 0
 	expect peer rekeys -eq "$updates"
 	expect peer tx_generation -eq "$(value ours rx_generation)"
 	expect peer rx_generation -eq "$(value ours tx_generation)"
-	say_how "tls-handoff $1"
+	say_how "tls-handoff $1 $2"
+}
+
+# Ours on both sides; one has an event loop.
+event_loop_load() {	# ROLE CIPHER [OPTION]
+	local common=(--bytes "$bytes" --updates "$updates" --cipher "$2")
+	local our_options=(--senders "$every_kind") peer_options=("${@:3}")
+	daemon "$rate"
+	both "$1" peer_handoff
+	expect_all "$updates"
+	expect_same_counts
+	say_how "event loop $1 $2 $3"
 }
 
 # Our close_notify is out, so their wishes for a new key of ours cannot be met any more.
@@ -158,6 +166,15 @@ wishes_while_nothing_can_be_sent() {
 	expect ours rx_generation -eq 2000
 	expect ours tx_generation -ge 1
 	expect_same_counts
+}
+
+right_before_close_notify() {	# ROLE
+	local common=(--bytes 100000) our_options=() peer_options=(--at-end --updates 5)
+	daemon "$rate"
+	both "$1" peer_openssl
+	expect_success
+	expect ours error = 0
+	expect ours rx_generation -eq 5
 }
 
 at_once() {		# UPDATES
@@ -244,7 +261,9 @@ add_loads() {
 	}
 	add $load.gnutls.server.chacha20_poly1305 gnutls_load server CHACHA20-POLY1305
 	add $load.gnutls.client.aes_128_gcm gnutls_load client AES-128-GCM
-	add $load.tls_handoff.aes_128_ccm own_load AES-128-CCM
+	add $load.tls_handoff.aes_128_ccm own_load server AES-128-CCM
+	add $load.with_poll event_loop_load server AES-128-GCM
+	add $load.with_edge_triggered_epoll event_loop_load client AES-256-GCM --edges
 	add $load.while_four_threads_send openssl_load server TLS_AES_128_GCM_SHA256 \
 		send,sendfile,splice,writev 4
 }
@@ -255,6 +274,8 @@ add_cases() {
 	add key_update.wished_for_2000_times_while_nothing_can_be_sent \
 		wishes_while_nothing_can_be_sent "$every_kind"
 	for role in server client; do
+		add "key_update.right_before_close_notify.of_a_$role" right_before_close_notify \
+			"$role"
 		add "key_update.at_once.of_a_$role.32_are_taken" as_many_at_once_as_allowed "$role"
 		add "key_update.at_once.of_a_$role.33_end_the_connection" too_many_at_once "$role"
 		add "key_update.by_renegotiation.of_a_$role.is_declined_and_data_goes_on" \
