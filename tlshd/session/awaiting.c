@@ -127,7 +127,8 @@ static int keep_ticket(gnutls_session_t tls, unsigned int type, unsigned int whe
 	waiting->tickets++;
 	if (lifetime == 0 || gnutls_session_get_data2(tls, &data) < 0)
 		return 0;
-	if (tickets_put(awaiting->cache, waiting->key, data.data, data.size, lifetime) < 0)
+	if (tickets_put(awaiting->cache, waiting->key, TLS_1_3_VERSION, data.data, data.size,
+			lifetime) < 0)
 		log_message(LOG_WARNING, "session %llu: no memory for a ticket",
 			    (unsigned long long)waiting->session->id);
 	gnutls_memset(data.data, 0, data.size);

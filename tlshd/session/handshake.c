@@ -150,8 +150,10 @@ static int note_message(gnutls_session_t tls, unsigned int type, unsigned int wh
 
 	if (type == GNUTLS_HANDSHAKE_NEW_SESSION_TICKET)
 		resume_ticket(handshake, incoming, message);
-	if (type == GNUTLS_HANDSHAKE_SERVER_HELLO)
-		resume_server_hello(handshake, message);
+	if (type == GNUTLS_HANDSHAKE_CLIENT_HELLO && !incoming)
+		resume_client_hello_sent(handshake, message);
+	if (type == GNUTLS_HANDSHAKE_SERVER_HELLO && resume_server_hello(handshake, message) < 0)
+		return GNUTLS_E_RECEIVED_ILLEGAL_PARAMETER;
 	if (!incoming ||
 	    (type != GNUTLS_HANDSHAKE_CLIENT_HELLO && type != GNUTLS_HANDSHAKE_SERVER_HELLO &&
 	     type != GNUTLS_HANDSHAKE_ENCRYPTED_EXTENSIONS))

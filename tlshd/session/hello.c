@@ -26,7 +26,7 @@
 
 #define RECORD_SIZE_LIMIT_MIN 64 /* RFC 8449 4 */
 #define RECORD_PLAINTEXT      16384
-#define SERVER_HELLO_FIXED    34 /* legacy version and random */
+#define HELLO_FIXED	      34 /* legacy version and random */
 
 static size_t number16(const unsigned char *data)
 {
@@ -105,17 +105,30 @@ static int note_extension(void *arg, unsigned int id, const unsigned char *data,
 		note_psk(hello, data, size);
 	for (unsigned int i = 1; id == EXTENSION_PSK_KE_MODES && i < size; i++)
 		hello->psk_dhe_ke |= data[i] == PSK_DHE_KE;
+	if (id == EXTENSION_SUPPORTED_VERSIONS && size == 2)
+		hello->selects_tls13 = data[0] == 3 && data[1] == 4;
 	/* In a ServerHello it is the two bytes of the chosen one, which never get here. */
 	for (unsigned int i = 1; id == EXTENSION_SUPPORTED_VERSIONS && i + 1 < size; i += 2)
 		hello->offers_tls13 |= data[i] == 3 && data[i + 1] == 4;
 	return 0;
 }
 
+/* In both hellos behind version and random */
+static void note_session_id(struct hello *hello, const gnutls_datum_t *message)
+{
+	size_t length = message->size > HELLO_FIXED ? message->data[HELLO_FIXED] : 0;
+
+	if (length > HELLO_SESSION_ID || length > message->size - HELLO_FIXED - 1)
+		return;
+	memcpy(hello->session_id, message->data + HELLO_FIXED + 1, length);
+	hello->session_id_length = (uint8_t)length;
+}
+
 /* The extensions behind the fixed part of a ServerHello: session id, cipher, compression */
 static gnutls_datum_t server_hello_extensions(const gnutls_datum_t *message)
 {
 	gnutls_datum_t rest = { NULL, 0 };
-	size_t skip = SERVER_HELLO_FIXED;
+	size_t skip = HELLO_FIXED;
 
 	if (message->size <= skip)
 		return rest;
@@ -137,6 +150,8 @@ void hello_parse(unsigned int type, const gnutls_datum_t *message, struct hello 
 		extensions = server_hello_extensions(message);
 	if (extensions.size && gnutls_ext_raw_parse(&hello, note_extension, &extensions, flags) < 0)
 		hello = (struct hello){ 0 };
+	else if (type != GNUTLS_HANDSHAKE_ENCRYPTED_EXTENSIONS && message->size > HELLO_FIXED)
+		note_session_id(&hello, message);
 	*ret_hello = hello;
 }
 

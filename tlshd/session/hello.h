@@ -14,7 +14,8 @@
 #include "stek.h"
 #include "../../uapi/linux/tls_handoff.h"
 
-#define HELLO_MAX_TICKETS 8 /* of one client that are looked at */
+#define HELLO_MAX_TICKETS 8  /* of one client that are looked at */
+#define HELLO_SESSION_ID  32 /* bytes at most */
 
 /* Names of the keys that a client's tickets are under */
 struct hello_tickets {
@@ -27,7 +28,11 @@ struct hello {
 	uint16_t record_size_limit; /* RFC 8449, as sent */
 	uint16_t max_fragment;	    /* RFC 6066 4, in bytes */
 
-	bool selects_psk; /* server, TLS 1.3 */
+	uint8_t session_id[HELLO_SESSION_ID], session_id_length;
+
+	/* server */
+	bool selects_tls13;
+	bool selects_psk; /* TLS 1.3 */
 
 	/* client */
 	bool offers_tls13;

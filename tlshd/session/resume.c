@@ -75,7 +75,8 @@ void resume_prepare(struct handshake *handshake)
 	if (p->role != TLS_HANDOFF_CLIENT)
 		return;
 	attempt->keep = binding_of_client(session->profile, p, attempt->key) == 0;
-	if (!attempt->keep || tickets_take(session->room->resume->tickets, attempt->key, &data) < 0)
+	if (!attempt->keep || tickets_take(session->room->resume->tickets, attempt->key,
+					   &attempt->version, &data) < 0)
 		return;
 	attempt->offered = gnutls_session_set_data(handshake->tls, data.data, data.size) == 0;
 	tickets_wipe(&data);
@@ -147,12 +148,37 @@ int resume_client_hello(struct handshake *handshake)
 	return 0;
 }
 
-void resume_server_hello(struct handshake *handshake, const gnutls_datum_t *message)
+void resume_client_hello_sent(struct handshake *handshake, const gnutls_datum_t *message)
+{
+	struct hello hello;
+
+	hello_parse(GNUTLS_HANDSHAKE_CLIENT_HELLO, message, &hello);
+	memcpy(handshake->resume.session_id, hello.session_id, sizeof(hello.session_id));
+	handshake->resume.session_id_length = hello.session_id_length;
+}
+
+/* To GnuTLS's clients a ServerHello of TLS 1.2 with the session id of ClientHello is a resumption,
+ * even of a ticket of TLS 1.3: and then they go on with a master secret of zeros, and the version
+ * of the ticket. */
+static bool claims_tls13_session(const struct resume_attempt *attempt, const struct hello *hello)
+{
+	return attempt->offered && attempt->version == TLS_1_3_VERSION && !hello->selects_tls13 &&
+	       hello->session_id_length && hello->session_id_length == attempt->session_id_length &&
+	       memcmp(hello->session_id, attempt->session_id, hello->session_id_length) == 0;
+}
+
+int resume_server_hello(struct handshake *handshake, const gnutls_datum_t *message)
 {
 	struct hello hello;
 
 	hello_parse(GNUTLS_HANDSHAKE_SERVER_HELLO, message, &hello);
-	handshake->resume.psk_selected = hello.selects_psk;
+	handshake->resume.tls13_selected = hello.selects_tls13;
+	handshake->resume.psk_selected = hello.selects_tls13 && hello.selects_psk;
+	if (!claims_tls13_session(&handshake->resume, &hello))
+		return 0;
+	failure_set(&handshake->failure, EPROTO, ALERT_ILLEGAL_PARAMETER,
+		    "The peer resumes a session of TLS 1.3 in TLS 1.2.");
+	return GNUTLS_E_RECEIVED_ILLEGAL_PARAMETER;
 }
 
 /* lifetime, then in TLS 1.3 age_add and nonce<0..255>; ticket<0..2^16-1> */
@@ -209,10 +235,24 @@ static bool name_fits(struct handshake *handshake)
 	return strcmp(name, handshake->resume.server_name) == 0;
 }
 
+/* What GnuTLS says, what the peers said and what was offered must agree. */
+static bool version_fits(const struct handshake *handshake, bool tls13)
+{
+	if (tls13 != handshake->resume.tls13_selected)
+		return false;
+	if (handshake->parameters.role == TLS_HANDOFF_SERVER)
+		return tls13 || handshake->parameters.resume_tls12;
+	return handshake->resume.offered &&
+	       handshake->resume.version == (tls13 ? TLS_1_3_VERSION : TLS_1_2_VERSION);
+}
+
 static int judge_resumed(struct handshake *handshake)
 {
 	bool tls13 = gnutls_protocol_get_version(handshake->tls) == GNUTLS_TLS1_3;
 
+	if (!version_fits(handshake, tls13))
+		return refuse(handshake, ALERT_ILLEGAL_PARAMETER,
+			      "The connection was resumed in another version of TLS.");
 	if (tls13 && !handshake->resume.psk_selected)
 		return refuse(handshake, ALERT_HANDSHAKE_FAILURE,
 			      "The connection was resumed without proof of the ticket's secret.");
@@ -305,8 +345,8 @@ static void keep_tls12(struct handshake *handshake)
 		return;
 	if (attempt->hint && attempt->hint < lifetime)
 		lifetime = attempt->hint;
-	if (tickets_put(handshake->session->room->resume->tickets, attempt->key, data.data,
-			data.size, lifetime) < 0)
+	if (tickets_put(handshake->session->room->resume->tickets, attempt->key, TLS_1_2_VERSION,
+			data.data, data.size, lifetime) < 0)
 		log_message(LOG_WARNING, "session %llu: no memory for a ticket",
 			    (unsigned long long)handshake->session->id);
 	gnutls_memset(data.data, 0, data.size);

@@ -12,6 +12,7 @@
 #include <gnutls/gnutls.h>
 
 #include "counts.h"
+#include "hello.h"
 #include "stek.h"
 #include "tickets.h"
 #include "../../uapi/linux/tls_handoff.h"
@@ -37,12 +38,14 @@ struct resume_attempt {
 	uint8_t key[TICKETS_KEY]; /* client: what tickets of this peer are kept under */
 	bool keep;		  /* client: @key is valid */
 	bool offered;		  /* client: a ticket */
-	uint32_t hint;		  /* client, TLS 1.2: lifetime of the ticket that came, seconds */
-	struct stek_choice stek;  /* server */
-	bool looked;		  /* server: a first ClientHello came */
-	bool enabled;		  /* server: GnuTLS has @stek */
+	uint16_t version;	  /* client: of the ticket, TLS_1_x_VERSION */
+	uint8_t session_id[HELLO_SESSION_ID], session_id_length; /* client: in ClientHello */
+	uint32_t hint;		 /* client, TLS 1.2: lifetime of the ticket that came, seconds */
+	struct stek_choice stek; /* server */
+	bool looked;		 /* server: a first ClientHello came */
+	bool enabled;		 /* server: GnuTLS has @stek */
 	char server_name[TLS_HANDOFF_MAX_PEER_NAME + 1]; /* that @stek is bound to */
-	bool psk_selected;				 /* ServerHello says so */
+	bool tls13_selected, psk_selected;		 /* ServerHello says so */
 	bool resumed;					 /* this is how it ended */
 };
 
@@ -59,8 +62,9 @@ void resume_prepare(struct handshake *handshake);
  * key.  0 or a GnuTLS error. */
 int resume_client_hello(struct handshake *handshake);
 
-/* ServerHello of either side */
-void resume_server_hello(struct handshake *handshake, const gnutls_datum_t *message);
+/* ClientHello of ours, ServerHello of either side.  0 or a GnuTLS error. */
+void resume_client_hello_sent(struct handshake *handshake, const gnutls_datum_t *message);
+int resume_server_hello(struct handshake *handshake, const gnutls_datum_t *message);
 
 /* A NewSessionTicket message is sent or (TLS 1.2) received. */
 void resume_ticket(struct handshake *handshake, bool incoming, const gnutls_datum_t *message);

@@ -12,8 +12,11 @@
 
 void resume_try(const struct resume_test *test, struct connection *c)
 {
-	struct attr_builder options = rig_options(test->role, test->profile);
+	struct attr_builder options = { 0 };
 
+	attr_put_u32(&options, CHANNEL_A_ROLE, test->role);
+	attr_put_string(&options, CHANNEL_A_PROFILE, test->profile);
+	attr_put_u32(&options, CHANNEL_A_UID, test->uid ? test->uid : 1000);
 	if (test->role == TLS_HANDOFF_CLIENT)
 		attr_put_string(&options, CHANNEL_A_PEER_NAME,
 				test->peer_name ? test->peer_name : "localhost");

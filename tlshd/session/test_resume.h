@@ -17,6 +17,7 @@ struct resume_test {
 	const struct peer_setup *setup;		    /* with a memory */
 	const char *remote;			    /* or NULL: 192.0.2.1:443 */
 	const char *peer_name;			    /* client; or NULL: localhost */
+	uint32_t uid;				    /* or 0: 1000 */
 	void (*more)(struct attr_builder *options); /* or NULL */
 };
 

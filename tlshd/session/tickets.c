@@ -19,6 +19,7 @@ struct ticket {
 	struct peer_tickets *peer;
 	uint64_t expires; /* CLOCK_BOOTTIME seconds */
 	size_t length;
+	uint16_t version; /* TLS_1_x_VERSION */
 	uint8_t data[];
 };
 
@@ -181,8 +182,8 @@ static struct peer_tickets *get_peer(struct tickets *tickets, const uint8_t key[
 	return peer;
 }
 
-int tickets_put(struct tickets *tickets, const uint8_t key[TICKETS_KEY], const void *data,
-		size_t length, uint64_t lifetime)
+int tickets_put(struct tickets *tickets, const uint8_t key[TICKETS_KEY], uint16_t version,
+		const void *data, size_t length, uint64_t lifetime)
 {
 	struct peer_tickets *peer;
 	struct ticket *ticket;
@@ -204,6 +205,7 @@ int tickets_put(struct tickets *tickets, const uint8_t key[TICKETS_KEY], const v
 	ticket->peer = peer;
 	ticket->expires = boottime_seconds() + lifetime;
 	ticket->length = length;
+	ticket->version = version;
 	memcpy(ticket->data, data, length);
 	TAILQ_INSERT_TAIL(&tickets->list, ticket, of_all);
 	TAILQ_INSERT_TAIL(&peer->list, ticket, of_peer);
@@ -218,11 +220,13 @@ int tickets_put(struct tickets *tickets, const uint8_t key[TICKETS_KEY], const v
 	return 0;
 }
 
-int tickets_take(struct tickets *tickets, const uint8_t key[TICKETS_KEY], gnutls_datum_t *ret_data)
+int tickets_take(struct tickets *tickets, const uint8_t key[TICKETS_KEY], uint16_t *ret_version,
+		 gnutls_datum_t *ret_data)
 {
 	gnutls_datum_t data = { NULL, 0 };
 	struct peer_tickets *peer;
 	struct ticket *ticket;
+	uint16_t version;
 
 	expire(tickets);
 	peer = g_hash_table_lookup(tickets->peers, key);
@@ -233,9 +237,11 @@ int tickets_take(struct tickets *tickets, const uint8_t key[TICKETS_KEY], gnutls
 	data.data = malloc(ticket->length);
 	if (data.data)
 		memcpy(data.data, ticket->data, ticket->length);
+	version = ticket->version;
 	drop(tickets, ticket);
 	if (!data.data)
 		return -ENOENT;
+	*ret_version = version;
 	*ret_data = data;
 	return 0;
 }

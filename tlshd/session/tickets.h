@@ -25,15 +25,16 @@ struct tickets;
 int tickets_new(struct event_base *base, struct counts *counts, struct tickets **ret_tickets);
 void tickets_free(struct tickets *tickets);
 
-/* Keeps a copy of @data for @lifetime seconds at most.  When there is no room, the oldest of
- * the same peer or of all go.  0 or -ENOMEM. */
-int tickets_put(struct tickets *tickets, const uint8_t key[TICKETS_KEY], const void *data,
-		size_t length, uint64_t lifetime) __attribute__((warn_unused_result));
+/* Keeps a copy of @data, a session of @version (TLS_1_x_VERSION), for @lifetime seconds at most.
+ * When there is no room, the oldest of the same peer or of all go.  0 or -ENOMEM. */
+int tickets_put(struct tickets *tickets, const uint8_t key[TICKETS_KEY], uint16_t version,
+		const void *data, size_t length, uint64_t lifetime)
+	__attribute__((warn_unused_result));
 
 /* Takes out the newest ticket for @key.  -ENOENT if there is none; else 0, and the caller
  * gives *ret_data to tickets_wipe(). */
-int tickets_take(struct tickets *tickets, const uint8_t key[TICKETS_KEY], gnutls_datum_t *ret_data)
-	__attribute__((warn_unused_result));
+int tickets_take(struct tickets *tickets, const uint8_t key[TICKETS_KEY], uint16_t *ret_version,
+		 gnutls_datum_t *ret_data) __attribute__((warn_unused_result));
 void tickets_wipe(gnutls_datum_t *data);
 
 /* Wipes all. */
