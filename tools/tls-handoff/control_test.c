@@ -69,10 +69,10 @@ static pid_t answer_once(const char *request, const char *answer, size_t length,
 	pid = fork();
 	assert_true(pid >= 0);
 	if (pid == 0) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		/* the credentials that count are those of listen() */
 		if (uid && (setgid(uid) || setuid(uid)))
 			_exit(2);
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		listening = bind_control();
 		if (listening < 0 || write(pipes[1], "", 1) != 1)
 			_exit(2);
