@@ -14,6 +14,7 @@
 
 #include "test_looker.h"
 #include "test_rig.h"
+#include "tickets.h"
 
 #define GOOD_BYTES 256	/* what it comes to once the handshakes' memory is given back */
 #define PATIENCE   100	/* looks of 100 ms */
@@ -26,19 +27,34 @@ static const char config[] = "[profile server]\n"
 
 static size_t count = 5000;
 
+static void open_one(struct rig *rig, uint32_t role, struct connection *c)
+{
+	const struct peer_setup client = { .server_name = "localhost" }, server = {
+		.server = true,
+		.certificate = "server.pem",
+		.key = "server.key",
+	};
+	struct attr_builder options = rig_options(role, "server");
+	char remote[32];
+
+	/* a peer of its own, so that nothing is resumed and every ticket is kept that can be */
+	snprintf(remote, sizeof(remote), "192.0.2.1:%llu", (unsigned long long)rig->last_id);
+	attr_put_string(&options, CHANNEL_A_REMOTE, remote);
+	if (role == TLS_HANDOFF_CLIENT)
+		attr_put_string(&options, CHANNEL_A_PEER_NAME, "localhost");
+	connection_open(c, rig, &options,
+			peer_openssl(role == TLS_HANDOFF_CLIENT ? &server : &client));
+}
+
 /* @number connections at the same time, which the agent then forgets or keeps. */
-static void establish(struct rig *rig, size_t number, bool keep)
+static void establish(struct rig *rig, uint32_t role, size_t number, bool keep)
 {
 	static struct connection connections[RIG_MAX_CONNECTIONS];
-	const struct peer_setup client = { 0 };
 	size_t open = number;
 	bool moved;
 
-	for (size_t i = 0; i < number; i++) {
-		struct attr_builder options = rig_options(TLS_HANDOFF_SERVER, "server");
-
-		connection_open(&connections[i], rig, &options, peer_openssl(&client));
-	}
+	for (size_t i = 0; i < number; i++)
+		open_one(rig, role, &connections[i]);
 	while (open) {
 		moved = false;
 		open = 0;
@@ -53,6 +69,8 @@ static void establish(struct rig *rig, size_t number, bool keep)
 			assert_true(rig_step(rig));
 	}
 	for (size_t i = 0; i < number; i++) {
+		/* a client's tickets */
+		connection_exchange(&connections[i]);
 		if (keep)
 			peer_free(connections[i].peer);
 		else
@@ -61,45 +79,73 @@ static void establish(struct rig *rig, size_t number, bool keep)
 	memset(rig->connections, 0, sizeof(rig->connections));
 }
 
-static void an_established_connection_costs_at_most_a_kibibyte(void **state)
+static void measure(uint32_t role)
 {
-	const size_t at_once = 50;
+	const size_t at_once = 50, good = count * GOOD_BYTES +
+					  (role == TLS_HANDOFF_CLIENT ? TICKETS_MAX_BYTES / 2 : 0);
 	size_t before, after;
 	struct rig rig;
 
-	looker_start();
-	rig_enter_folder();
 	rig_start(&rig, config);
-	establish(&rig, 1, false);
+	establish(&rig, role, 1, false);
 	before = looker_memory(rig.session);
 	if (!before) {
 		rig_stop(&rig);
-		rig_leave_folder();
 		skip();
 	}
 	for (size_t i = 0; i < count; i += at_once)
-		establish(&rig, at_once, true);
+		establish(&rig, role, at_once, true);
 	/* it cleans up when it has nothing else to do */
 	for (int i = 0; i < PATIENCE; i++) {
 		after = looker_memory(rig.session);
-		if (after - before <= count * GOOD_BYTES)
+		if (after - before <= good)
 			break;
 		poll(NULL, 0, 100);
 	}
-	printf("# %zu connections: %zu KiB before, %zu KiB after, %zu bytes each\n", count,
-	       before / 1024, after / 1024, (after - before) / count);
+	rig_tickets(&rig, CHANNEL_TICKETS_SHOW);
+	assert_int_equal(rig_count(&rig, "SessionsAwaiting"), 0);
+	printf("# %zu connections as %s, %llu tickets kept: %zu KiB before, %zu KiB after, %zu bytes each\n",
+	       count, role == TLS_HANDOFF_CLIENT ? "client" : "server",
+	       rig_count(&rig, "TicketsKept"), before / 1024, after / 1024,
+	       (after - before) / count);
 	assert_true(after - before <= count * MAX_BYTES);
 	rig_stop(&rig);
+}
+
+static int set_up(void **state)
+{
+	looker_start();
+	rig_enter_folder();
+	return 0;
+}
+
+static int tear_down(void **state)
+{
 	rig_leave_folder();
+	return 0;
+}
+
+static void an_established_connection_of_a_server_costs_at_most_a_kibibyte(void **state)
+{
+	measure(TLS_HANDOFF_SERVER);
+}
+
+static void
+an_established_connection_of_a_client_costs_at_most_a_kibibyte_with_its_tickets_for_resumption(
+	void **state)
+{
+	measure(TLS_HANDOFF_CLIENT);
 }
 
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(an_established_connection_costs_at_most_a_kibibyte),
+		cmocka_unit_test(an_established_connection_of_a_server_costs_at_most_a_kibibyte),
+		cmocka_unit_test(
+			an_established_connection_of_a_client_costs_at_most_a_kibibyte_with_its_tickets_for_resumption),
 	};
 
 	if (argc > 1)
 		count = strtoul(argv[1], NULL, 10);
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, set_up, tear_down);
 }
