@@ -412,7 +412,8 @@ void tls_handoff_tx_release(struct tls_handoff_ctx *ctx)
  * tls_handoff_rekey() - setsockopt(TLS_HANDOFF_REKEY): what is sent from now on gets a new key
  * @ctx: the context, not locked
  *
- * Return: 0; -ENOTCONN, -EOPNOTSUPP in TLS 1.2, -ESRCH without a session handler.
+ * Return: 0; -ENOTCONN, -EOPNOTSUPP in TLS 1.2, -EPIPE after close_notify, -ESRCH
+ * without a session handler.
  */
 int tls_handoff_rekey(struct tls_handoff_ctx *ctx)
 {
@@ -423,6 +424,9 @@ int tls_handoff_rekey(struct tls_handoff_ctx *ctx)
 		err = -ENOTCONN;
 	else if (ctx->version != TLS_1_3_VERSION)
 		err = -EOPNOTSUPP;
+	else if (test_bit(TLS_HANDOFF_BIT_CLOSE_SENT, &ctx->flags) ||
+		 test_bit(TLS_HANDOFF_BIT_CLOSE_WANTED, &ctx->flags))
+		err = -EPIPE;
 	else if (!ctx->session)
 		err = -ESRCH;
 	if (!err) {

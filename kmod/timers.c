@@ -76,8 +76,12 @@ static long tls_handoff_hold_next(const struct tls_handoff_ctx *ctx)
 
 	if (flags & BIT(TLS_HANDOFF_BIT_RX_HOLD))
 		left = tls_handoff_hold_left(ctx, ctx->rx_since);
-	/* If the new key is here, it is a sender that is stuck, by the peer's doing */
-	if (flags & BIT(TLS_HANDOFF_BIT_TX_HOLD) && !(flags & BIT(TLS_HANDOFF_BIT_TX_OFFERED)))
+	/*
+	 * If the new key is here, it is a sender that is stuck, by the peer's doing; after
+	 * close_notify nobody waits for one
+	 */
+	if (flags & BIT(TLS_HANDOFF_BIT_TX_HOLD) &&
+	    !(flags & (BIT(TLS_HANDOFF_BIT_TX_OFFERED) | BIT(TLS_HANDOFF_BIT_CLOSE_SENT))))
 		left = min(left, tls_handoff_hold_left(ctx, ctx->tx_since));
 	return left;
 }

@@ -122,6 +122,18 @@ TEST_F(handler, that_never_sends_a_key_costs_its_senders_the_time_limit)
 	EXPECT_EQ(ETIMEDOUT, get_info(p->app).error);
 }
 
+TEST_F(handler, that_never_sends_a_key_costs_nothing_once_sending_is_over)
+{
+	struct pair *p = &self->pair;
+
+	ASSERT_EQ(0, set_u32(p->app, TLS_HANDOFF_REKEY, 0));
+	ASSERT_EQ(0, shutdown(p->app, SHUT_WR));
+	EXPECT_EQ(-EPIPE, set_u32(p->app, TLS_HANDOFF_REKEY, 0));
+	EXPECT_EQ(0, poll(&(struct pollfd){ p->app, POLLIN }, 1, 2 * LIMIT_MS));
+	ASSERT_EQ(1, send(p->peer, "x", 1, 0));
+	EXPECT_EQ(1, recv(p->app, self->in, 100, 0));
+}
+
 TEST_F(handler, that_answers_in_time_costs_nothing)
 {
 	struct pair *p = &self->pair;
