@@ -166,6 +166,8 @@ static struct nl_msg *agent_message(struct agent *agent, int command)
 /* READY may come in between, so the answer need not be the next message */
 static int agent_send(struct agent *agent, struct nl_msg *msg)
 {
+	struct pollfd pfd = { .fd = nl_socket_get_fd(agent->sk), .events = POLLIN };
+	bool lost = false;
 	int ret;
 
 	agent->answered = false;
@@ -175,9 +177,11 @@ static int agent_send(struct agent *agent, struct nl_msg *msg)
 	if (ret < 0)
 		return -EIO;
 	while (!agent->answered) {
-		ret = nl_recvmsgs_default(agent->sk);
-		if (ret < 0 && !agent->answered)
+		/* Without memory the kernel may lose the end of an answer, not its beginning */
+		if (lost && poll(&pfd, 1, 0) <= 0)
 			return -EIO;
+		ret = nl_recvmsgs_default(agent->sk);
+		lost |= ret < 0;
 	}
 	return agent->error;
 }
@@ -267,6 +271,8 @@ int agent_accept(struct agent *agent, struct accepted *ret_accepted)
 	agent->accepted = NULL;
 	if (!err)
 		*ret_accepted = accepted;
+	else if (accepted.fd >= 0)
+		close(accepted.fd);	/* only the acknowledgement was lost */
 	return err;
 }
 
@@ -315,6 +321,8 @@ int agent_attach(struct agent *agent, uint64_t id, int *ret_fd)
 	agent->attach_fd = NULL;
 	if (!err)
 		*ret_fd = fd;
+	else if (fd >= 0)
+		close(fd);
 	return err;
 }
 
