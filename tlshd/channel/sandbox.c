@@ -194,7 +194,7 @@ static int sandbox_refuse_files(scmp_filter_ctx filter)
 /* System calls that depend on an argument */
 static int sandbox_allow_some(scmp_filter_ctx filter)
 {
-	const int fcntl_commands[] = { F_GETFL, F_SETFL, F_GETFD, F_SETFD };
+	const int fcntl_commands[] = { F_GETFL, F_SETFL, F_GETFD, F_SETFD, F_OFD_GETLK };
 	size_t i;
 	int ret;
 

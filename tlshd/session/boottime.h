@@ -17,4 +17,13 @@ static inline uint64_t boottime_seconds(void)
 	return (uint64_t)now.tv_sec;
 }
 
+/* The same in nanoseconds */
+static inline uint64_t boottime_nanoseconds(void)
+{
+	struct timespec now = { 0 };
+
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
 #endif /* TLSHD_SESSION_BOOTTIME_H */

@@ -9,13 +9,12 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "alert.h"
 #include "awaiting.h"
+#include "boottime.h"
 #include "established.h"
 #include "log.h"
-#include "profile.h"
 #include "session.h"
 
 #define RECORD_ALERT	 21
@@ -36,6 +35,8 @@
 /* KeyUpdates, or tries to renegotiate, that a peer may send without data in between.  Only
  * the kernel sees data; it tells with TLS_HANDOFF_EVENT_DATA. */
 #define MAX_UPDATES	     32
+
+#define SECOND UINT64_C(1000000000) /* nanoseconds */
 
 /* Ends the session with an alert: this peer broke the protocol, or a record failed here. */
 static void fail(struct session *session, int error, int alert, const char *words)
@@ -88,6 +89,7 @@ static int make_update(struct session *session, uint8_t request)
 	r = session_send_record(session, RECORD_HANDSHAKE, message, sizeof(message), &info, length);
 	explicit_bzero(&info, sizeof(info));
 	session->update_unsent = r == 0;
+	session->tx_generation += r == 0;
 	return r;
 }
 
@@ -114,6 +116,7 @@ static int send_rx_keys(struct session *session)
 		return r;
 	r = session_send_keys(session, SESSION_RX, &info, length);
 	explicit_bzero(&info, sizeof(info));
+	session->rx_generation += r == 0;
 	return r;
 }
 
@@ -144,6 +147,23 @@ static bool too_many_updates(struct session *session)
 	return ++session->updates > MAX_UPDATES;
 }
 
+/* A bucket of one second's updates that fills at update_rate: what is kept is the point in
+ * time at which those seen so far would have been due at that rate. */
+static bool above_rate(struct session *session)
+{
+	uint64_t now = boottime_nanoseconds(), each;
+
+	if (!session->update_rate)
+		return false;
+	each = SECOND / session->update_rate;
+	if (session->update_time < now)
+		session->update_time = now;
+	if (session->update_time - now > SECOND - each)
+		return true;
+	session->update_time += each;
+	return false;
+}
+
 static void judge_key_update(struct session *session, const uint8_t *body, size_t length,
 			     bool ends_record, struct verdict *verdict)
 {
@@ -158,6 +178,9 @@ static void judge_key_update(struct session *session, const uint8_t *body, size_
 	else if (too_many_updates(session))
 		refuse(verdict, ALERT_UNEXPECTED_MESSAGE,
 		       "The peer sent too many KeyUpdates without data in between.");
+	else if (above_rate(session))
+		refuse(verdict, ALERT_UNEXPECTED_MESSAGE,
+		       "The peer sent more KeyUpdates a second than its profile's update_rate.");
 	verdict->key_update = true;
 	verdict->update_wanted = length == 1 && body[0] == UPDATE_REQUESTED;
 }
@@ -221,6 +244,10 @@ static void judge_renegotiation(struct session *session, uint8_t type, size_t le
 	else if (too_many_updates(session))
 		refuse(verdict, ALERT_UNEXPECTED_MESSAGE,
 		       "The peer tried to renegotiate too often.");
+	else if (above_rate(session))
+		refuse(verdict, ALERT_UNEXPECTED_MESSAGE,
+		       "The peer tried to renegotiate more often a second than its profile's "
+		       "update_rate.");
 	verdict->renegotiation = true;
 }
 
@@ -443,25 +470,26 @@ static void handle_event(struct session *session, const uint8_t *data, size_t le
 	}
 }
 
-static uint64_t boottime(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_BOOTTIME, &now);
-	return (uint64_t)now.tv_sec;
-}
-
 void established_start(struct session *session)
 {
-	uint64_t age = session->profile->rekey_seconds;
-
-	if (age && session->version == TLS_1_3_VERSION)
-		session->rekey_due = boottime() + age;
+	if (!session->rekey_seconds || session->version != TLS_1_3_VERSION)
+		return;
+	session->rekey_due = boottime_seconds() + session->rekey_seconds;
+	session_schedule(session);
 }
 
 bool established_is_due(const struct session *session)
 {
-	return session->rekey_due && session->rekey_due <= boottime();
+	return session->rekey_due && session->rekey_due <= boottime_seconds();
+}
+
+int established_restore_fragment(struct session *session, const uint8_t *data, size_t length)
+{
+	if (!length)
+		return 0;
+	if (fragment_take(session, data, length) != (ssize_t)length || fragment_is_whole(session))
+		return -EPROTO;
+	return 0;
 }
 
 void established_record(struct session *session, uint8_t type, const uint8_t *data, size_t length)
@@ -534,5 +562,5 @@ void established_forget(struct session *session)
 {
 	fragment_free(session);
 	awaiting_end(session);
-	explicit_bzero(session->secret, sizeof(session->secret));
+	explicit_bzero(session->secrets, sizeof(session->secrets));
 }

@@ -28,6 +28,10 @@ void established_sent(struct session *session);
 /* Whether the sending key is older than the profile wants. */
 bool established_is_due(const struct session *session);
 
+/* The part of a handshake message that a predecessor had.  0 or -EPROTO. */
+int established_restore_fragment(struct session *session, const uint8_t *data, size_t length)
+	__attribute__((warn_unused_result));
+
 /* Frees and wipes what established_*() keep in the session. */
 void established_forget(struct session *session);
 

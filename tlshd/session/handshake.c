@@ -142,6 +142,18 @@ static int note_secret(gnutls_session_t tls, gnutls_record_encryption_level_t le
 	return 0;
 }
 
+/* The exporter secret is told nowhere else; called for every secret, keys log or not. */
+static int note_key_log(gnutls_session_t tls, const char *label, const gnutls_datum_t *secret)
+{
+	struct handshake *handshake = gnutls_session_get_ptr(tls);
+
+	if (strcmp(label, "EXPORTER_SECRET") == 0 && secret->size <= SECRETS_MAX) {
+		memcpy(handshake->exporter_secret, secret->data, secret->size);
+		handshake->exporter_length = secret->size;
+	}
+	return 0;
+}
+
 static int note_message(gnutls_session_t tls, unsigned int type, unsigned int when,
 			unsigned int incoming, const gnutls_datum_t *message)
 {
@@ -213,6 +225,7 @@ static int setup(struct handshake *handshake)
 	/* the kernel's timer ends a handshake, and we are told */
 	gnutls_handshake_set_timeout(handshake->tls, GNUTLS_INDEFINITE_TIMEOUT);
 	gnutls_handshake_set_secret_function(handshake->tls, note_secret);
+	gnutls_session_set_keylog_function(handshake->tls, note_key_log);
 	gnutls_handshake_set_hook_function(handshake->tls, GNUTLS_HANDSHAKE_ANY, GNUTLS_HOOK_PRE,
 					   note_message);
 	transport_attach(handshake);
@@ -331,6 +344,25 @@ static int internal_error(struct handshake *handshake, const char *what)
 	return -1;
 }
 
+/* TLS 1.2: only an extended master secret belongs to this session alone (RFC 7627). */
+static void take_master_secret(struct handshake *handshake)
+{
+	struct session *session = handshake->session;
+	gnutls_datum_t master, client, server;
+
+	if (!gnutls_session_ext_master_secret_status(handshake->tls))
+		return;
+	gnutls_session_get_master_secret(handshake->tls, &master);
+	gnutls_session_get_random(handshake->tls, &client, &server);
+	if (master.size != sizeof(session->master_secret) || client.size != SESSION_RANDOM ||
+	    server.size != SESSION_RANDOM)
+		return;
+	memcpy(session->master_secret, master.data, master.size);
+	memcpy(session->randoms, client.data, client.size);
+	memcpy(session->randoms + SESSION_RANDOM, server.data, server.size);
+	session->exportable = true;
+}
+
 /* Version and cipher, and that the secrets kept for key updates are the ones in use. */
 static int take_secrets(struct handshake *handshake)
 {
@@ -346,8 +378,12 @@ static int take_secrets(struct handshake *handshake)
 				   TLS_1_2_VERSION;
 	session->role = (uint8_t)handshake->parameters.role;
 	session->max_payload = hello_max_payload(&handshake->hello, session->version);
-	if (session->version == TLS_1_2_VERSION)
+	if (session->version == TLS_1_2_VERSION) {
+		take_master_secret(handshake);
 		return 0;
+	}
+	session->exportable = handshake->exporter_length == secrets_length(session->cipher);
+	memcpy(session->exporter_secret, handshake->exporter_secret, handshake->exporter_length);
 	for (int i = 0; i < SESSION_DIRECTIONS; i++) {
 		if (handshake->secret_length[i] != secrets_length(session->cipher))
 			return internal_error(handshake, "a traffic secret is missing");

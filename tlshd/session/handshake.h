@@ -41,6 +41,8 @@ struct handshake {
 	/* The last application traffic secrets that GnuTLS told, TLS 1.3 */
 	uint8_t secret[SESSION_DIRECTIONS][SECRETS_MAX];
 	size_t secret_length[SESSION_DIRECTIONS];
+	uint8_t exporter_secret[SECRETS_MAX];
+	size_t exporter_length;
 
 	struct hello hello; /* the peer's */
 	struct resume_attempt resume;

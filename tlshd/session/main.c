@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <seccomp.h>
 #include <event2/event.h>
 #include <gnutls/gnutls.h>
 
@@ -25,25 +26,42 @@
 #include "resume.h"
 #include "sandbox.h"
 #include "session.h"
+#include "succession.h"
 #include "wipe.h"
 
 #define AGENT_FD 3
 #define KEYS_FD	 4
+#define LAST_FD	 63 /* that may be passed */
 #define USER	 "tlshd-session"
+#define FLUSH_MS 2000 /* for what the agent has still to hear at the end */
 
 struct arguments {
 	const char *config;
 	bool to_stderr, verbose, check;
+	int predecessors[SUCCESSION_MAX];
+	size_t predecessor_count;
 };
 
 static void usage(FILE *out)
 {
-	fprintf(out, "usage: tlshd-session [-c FILE] [-s] [-v] [-t]\n"
+	fprintf(out, "usage: tlshd-session [-c FILE] [-r N]... [-s] [-v] [-t]\n"
 		     "Started by tlshd(8); of use to a person only with -t.\n"
 		     "  -c FILE  configuration, default " CONFIG_DEFAULT_PATH "\n"
+		     "  -r N     descriptor of what a predecessor left\n"
 		     "  -s       log to standard error\n"
 		     "  -v       log more\n"
 		     "  -t       check the configuration and exit\n");
+}
+
+static int parse_predecessor(struct arguments *arguments, const char *text)
+{
+	char *end;
+	long fd = strtol(text, &end, 10);
+
+	if (*end || fd <= KEYS_FD || fd > LAST_FD || arguments->predecessor_count >= SUCCESSION_MAX)
+		return -EINVAL;
+	arguments->predecessors[arguments->predecessor_count++] = (int)fd;
+	return 0;
 }
 
 static int parse_arguments(int argc, char **argv, struct arguments *ret)
@@ -51,10 +69,14 @@ static int parse_arguments(int argc, char **argv, struct arguments *ret)
 	struct arguments arguments = { .config = CONFIG_DEFAULT_PATH };
 	int option;
 
-	while ((option = getopt(argc, argv, "c:svth")) != -1) {
+	while ((option = getopt(argc, argv, "c:r:svth")) != -1) {
 		switch (option) {
 		case 'c':
 			arguments.config = optarg;
+			break;
+		case 'r':
+			if (parse_predecessor(&arguments, optarg) < 0)
+				return -EINVAL;
 			break;
 		case 's':
 			arguments.to_stderr = true;
@@ -106,12 +128,20 @@ static int load(const struct arguments *arguments, struct profiles *ret_profiles
 	return r;
 }
 
+/* Everything it said was handled.  What it has to hear goes out, and the rest is for whoever
+ * comes after us.  Not after an error: what was lost with the channel would be missing. */
 static void agent_closed(void *arg, int error)
 {
 	struct room *room = arg;
 
-	if (error && error != -ECONNRESET)
+	if (error && error != -ECONNRESET) {
 		log_message(LOG_ERR, "the agent's channel ended: %s", strerror(-error));
+	} else {
+		/* -EPIPE: it is gone; the agent finds out which sessions that concerns */
+		if (channel_flush(room->agent, FLUSH_MS) == -ETIMEDOUT)
+			log_message(LOG_WARNING, "the agent did not hear all that we had to say");
+		succession_save(room);
+	}
 	event_base_loopbreak(room->base);
 }
 
@@ -122,7 +152,13 @@ static const struct channel_ops agent_ops = {
 
 static int enter_sandbox(void)
 {
-	const struct sandbox sandbox = { .user = USER };
+	static const int state_syscalls[] = { SCMP_SYS(pread64), SCMP_SYS(pwrite64),
+					      SCMP_SYS(ftruncate) };
+	const struct sandbox sandbox = {
+		.user = USER,
+		.syscalls = state_syscalls,
+		.syscall_count = sizeof(state_syscalls) / sizeof(state_syscalls[0]),
+	};
 	int r = sandbox_enter(&sandbox);
 
 	if (r < 0)
@@ -133,14 +169,34 @@ static int enter_sandbox(void)
 static int greet(struct room *room)
 {
 	uint32_t version = htole32(CHANNEL_VERSION);
+	int memory = succession_take_path(room->succession);
 
-	return channel_send(room->agent, CHANNEL_HELLO, 0, false, &version, sizeof(version));
+	if (memory < 0)
+		return channel_send(room->agent, CHANNEL_HELLO, 0, false, &version,
+				    sizeof(version));
+	return channel_send_fd(room->agent, CHANNEL_HELLO, 0, &version, sizeof(version), memory);
+}
+
+/* The first one asks the agent for a successor, and work goes on until that is there; the second
+ * does not wait. */
+static void handle_sigterm(evutil_socket_t signal, short what, void *arg)
+{
+	struct room *room = arg;
+	bool again = room->retiring;
+
+	room->retiring = true;
+	if (again || channel_send(room->agent, CHANNEL_RETIRE, 0, false, NULL, 0) < 0)
+		agent_closed(room, 0);
 }
 
 /* Everything that needs files or the key holder, then the sandbox, then the agent. */
-static int serve(struct room *room)
+static int serve(struct room *room, const struct arguments *arguments)
 {
 	int r;
+
+	r = succession_new(room, USER, arguments->predecessors, arguments->predecessor_count);
+	if (r < 0)
+		return r;
 
 	r = keyclient_new(room->base, KEYS_FD, &room->keys);
 	if (r < 0) {
@@ -158,6 +214,11 @@ static int serve(struct room *room)
 	}
 	/* Nothing is read before the event loop runs, and that is inside the sandbox */
 	r = channel_new(room->base, AGENT_FD, &agent_ops, room, &room->agent);
+	if (r == 0) {
+		room->sigterm = evsignal_new(room->base, SIGTERM, handle_sigterm, room);
+		if (!room->sigterm || event_add(room->sigterm, NULL))
+			r = -ENOMEM;
+	}
 	if (r == 0)
 		r = enter_sandbox();
 	if (r == 0)
@@ -178,10 +239,13 @@ static int run(const struct arguments *arguments)
 	r = load(arguments, &profiles);
 	if (r == 0 && !arguments->check) {
 		room.base = event_base_new();
-		r = room.base ? serve(&room) : -ENOMEM;
+		r = room.base ? serve(&room, arguments) : -ENOMEM;
 	}
 	session_table_free(room.sessions);
 	resume_free(room.resume);
+	succession_free(room.succession);
+	if (room.sigterm)
+		event_free(room.sigterm);
 	channel_free(room.agent);
 	keyclient_free(room.keys);
 	profiles_free(&profiles);
@@ -201,6 +265,16 @@ static void keep_secrets(void)
 	gnutls_global_set_log_level(0);
 }
 
+static int last_fd(const struct arguments *arguments)
+{
+	int last = KEYS_FD;
+
+	for (size_t i = 0; i < arguments->predecessor_count; i++)
+		if (arguments->predecessors[i] > last)
+			last = arguments->predecessors[i];
+	return last;
+}
+
 int main(int argc, char **argv)
 {
 	struct arguments arguments;
@@ -214,7 +288,7 @@ int main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	log_open("tlshd-session", arguments.to_stderr, arguments.verbose);
 	if (!arguments.check) {
-		r = sandbox_early(KEYS_FD);
+		r = sandbox_early(last_fd(&arguments));
 		if (r < 0) {
 			log_message(LOG_ERR, "cannot protect this process: %s", strerror(-r));
 			return 1;

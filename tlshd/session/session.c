@@ -11,16 +11,22 @@
 #include <string.h>
 
 #include "attr.h"
+#include "boottime.h"
 #include "channel.h"
 #include "coroutine.h"
 #include "established.h"
+#include "exporter.h"
 #include "handshake.h"
 #include "log.h"
 #include "narrow.h"
 #include "pool.h"
 #include "profile.h"
 #include "resume.h"
+#include "returned.h"
 #include "session.h"
+#include "succession.h"
+
+#define CLOCK_LOOK 60 /* seconds between looks at the clock, at most */
 
 struct session_table {
 	GHashTable *by_id;	 /* &session->id: session */
@@ -28,24 +34,55 @@ struct session_table {
 	unsigned int handshakes; /* that run */
 	bool greeted;		 /* HELLO came */
 	struct event *rest;	 /* soon after the last handshake */
-	struct event *clock;	 /* ticks while a profile has rekey_seconds */
+	struct event *clock;	 /* for rekey_due */
+	uint64_t next_due;	 /* the earliest that the clock waits for, or 0 */
 };
 
+/* One timer for whatever is due next.  It does not run while the machine sleeps, so it is
+ * looked at again from time to time. */
+static void schedule(struct session_table *table, uint64_t due)
+{
+	uint64_t now = boottime_seconds();
+	struct timeval wait = { .tv_sec = due > now ? (time_t)(due - now) : 0, .tv_usec = 1 };
+
+	if (table->next_due && table->next_due <= due)
+		return;
+	table->next_due = due;
+	if (wait.tv_sec > CLOCK_LOOK)
+		wait.tv_sec = CLOCK_LOOK;
+	event_add(table->clock, &wait);
+}
+
 /* Rekeying may end a session and so change the table: look first, act then. */
-static void handle_tick(evutil_socket_t fd, short what, void *arg)
+static void handle_clock(evutil_socket_t fd, short what, void *arg)
 {
 	struct session_table *table = arg;
 	GPtrArray *due = g_ptr_array_new();
+	uint64_t next = UINT64_MAX;
+	struct session *session;
 	GHashTableIter iter;
-	gpointer session;
+	gpointer value;
 
 	g_hash_table_iter_init(&iter, table->by_id);
-	while (g_hash_table_iter_next(&iter, NULL, &session))
+	while (g_hash_table_iter_next(&iter, NULL, &value)) {
+		session = value;
 		if (established_is_due(session))
 			g_ptr_array_add(due, session);
+		else if (session->rekey_due && session->rekey_due < next)
+			next = session->rekey_due;
+	}
+	table->next_due = 0;
+	if (next != UINT64_MAX)
+		schedule(table, next);
 	for (guint i = 0; i < due->len; i++)
 		established_rekey(g_ptr_array_index(due, i));
 	g_ptr_array_free(due, TRUE);
+}
+
+void session_schedule(struct session *session)
+{
+	if (session->rekey_due)
+		schedule(session->room->sessions, session->rekey_due);
 }
 
 /* What a wave of handshakes needed is not kept for the next one. */
@@ -72,21 +109,6 @@ static void handshake_ended(struct session *session)
 		event_add(table->rest, &second);
 }
 
-static int start_clock(struct room *room)
-{
-	static const struct timeval second = { .tv_sec = 1 };
-	bool wanted = false;
-
-	for (size_t i = 0; i < room->profiles->count; i++)
-		wanted |= room->profiles->profiles[i].rekey_seconds != 0;
-	if (!wanted)
-		return 0;
-	room->sessions->clock = event_new(room->base, -1, EV_PERSIST, handle_tick, room->sessions);
-	if (!room->sessions->clock || event_add(room->sessions->clock, &second) < 0)
-		return -ENOMEM;
-	return 0;
-}
-
 int session_table_new(struct room *room)
 {
 	room->sessions = calloc(1, sizeof(*room->sessions));
@@ -95,7 +117,8 @@ int session_table_new(struct room *room)
 	room->sessions->by_id = g_hash_table_new(g_int64_hash, g_int64_equal);
 	room->sessions->pool.size = (sizeof(struct session) + 15) & ~(size_t)15;
 	room->sessions->rest = event_new(room->base, -1, 0, handle_rest, room->sessions);
-	return room->sessions->rest ? start_clock(room) : -ENOMEM;
+	room->sessions->clock = evtimer_new(room->base, handle_clock, room->sessions);
+	return room->sessions->rest && room->sessions->clock ? 0 : -ENOMEM;
 }
 
 void session_table_free(struct session_table *table)
@@ -132,6 +155,39 @@ static struct session *session_new(struct room *room, uint64_t id)
 	return session;
 }
 
+int session_adopt(struct room *room, uint64_t id, struct session **ret_session)
+{
+	struct session_table *table = room->sessions;
+	struct session *session;
+
+	if (g_hash_table_contains(table->by_id, &id))
+		return -EEXIST;
+	if (g_hash_table_size(table->by_id) >= CHANNEL_MAX_SESSIONS)
+		return -ENOBUFS;
+	session = pool_take(&table->pool);
+	if (!session)
+		return -ENOMEM;
+	session->id = id;
+	session->room = room;
+	g_hash_table_insert(table->by_id, &session->id, session);
+	*ret_session = session;
+	return 0;
+}
+
+void session_each(struct room *room, void (*each)(struct session *session, void *arg), void *arg)
+{
+	GHashTableIter iter;
+	gpointer value;
+
+	g_hash_table_iter_init(&iter, room->sessions->by_id);
+	while (g_hash_table_iter_next(&iter, NULL, &value)) {
+		struct session *session = value;
+
+		if (!session->handshake && !session->pending)
+			each(session, arg);
+	}
+}
+
 void session_free(struct session *session)
 {
 	struct session_table *table = session->room->sessions;
@@ -141,6 +197,7 @@ void session_free(struct session *session)
 	handshake_ended(session);
 	g_hash_table_remove(table->by_id, &session->id);
 	established_forget(session);
+	returned_free(session);
 	pool_give(&table->pool, session);
 }
 
@@ -227,6 +284,11 @@ void session_fail(struct session *session, const struct failure *failure)
 void session_established(struct session *session)
 {
 	handshake_ended(session);
+	if (session->profile) {
+		session->rekey_seconds = (uint32_t)session->profile->rekey_seconds;
+		session->update_rate = (uint32_t)session->profile->update_rate;
+		session->profile = NULL;
+	}
 	established_start(session);
 }
 
@@ -320,6 +382,14 @@ static void handle_message(struct session *session, const struct channel_message
 	case CHANNEL_SENT:
 		established_sent(session);
 		break;
+	case CHANNEL_EXPORT:
+		if (exporter_message(session, msg->payload, msg->length) < 0)
+			protocol_error(session, "a malformed EXPORT");
+		break;
+	case CHANNEL_RETURN:
+		if (returned_take(session, msg->payload, msg->length) < 0)
+			protocol_error(session, "a record given back that was none of ours");
+		break;
 	case CHANNEL_CLOSE:
 		session_free(session);
 		break;
@@ -366,6 +436,8 @@ int session_message(void *arg, const struct channel_message *msg)
 		return handle_hello(room, msg);
 	if (room->sessions->greeted && msg->type == CHANNEL_TICKETS && msg->session == 0)
 		return handle_tickets(room, msg);
+	if (room->sessions->greeted && msg->type == CHANNEL_RESTORE && msg->session == 0)
+		return succession_restore(room);
 	if (!room->sessions->greeted || msg->session == 0)
 		return -EPROTO;
 	session = g_hash_table_lookup(room->sessions->by_id, &msg->session);

@@ -23,9 +23,12 @@ struct keyclient;
 struct profile;
 struct profiles;
 struct resume;
+struct returned;
+struct succession;
 
 #define SESSION_MAX_HANDSHAKES 8192 /* that run at the same time */
 #define SESSION_MAX_RECORD     64   /* bytes of a record of ours: alert or KeyUpdate */
+#define SESSION_RANDOM	       32   /* bytes of a hello's random */
 
 /* Direction of traffic secrets, seen from the host */
 enum session_direction {
@@ -42,6 +45,9 @@ struct room {
 	struct profiles *profiles;
 	struct session_table *sessions;
 	struct resume *resume;
+	struct succession *succession;
+	struct event *sigterm;
+	bool retiring; /* the agent was asked for a successor */
 };
 
 /* A handshake message that came in more than one record so far */
@@ -54,22 +60,39 @@ struct fragment {
 struct session {
 	uint64_t id;
 	struct room *room;
-	const struct profile *profile;
-	struct handshake *handshake; /* while it runs, else NULL */
-	bool pending;		     /* counts as a running handshake */
+	const struct profile *profile; /* during the handshake; the next generation's is another */
+	struct handshake *handshake;   /* while it runs, else NULL */
+	bool pending;		       /* counts as a running handshake */
 
 	/* below: valid once established */
 	struct fragment *fragment;	   /* or NULL */
 	struct awaiting_session *awaiting; /* client: while tickets may come, else NULL */
-	uint64_t rekey_due;		   /* CLOCK_BOOTTIME seconds; 0 never */
-	uint16_t version;		   /* TLS_1_x_VERSION */
-	uint16_t cipher;		   /* TLS_CIPHER_* */
-	uint16_t max_payload;		   /* as in struct channel_keys */
+	struct returned *returned;	   /* records for the successor, or NULL */
+	uint64_t tx_generation;		   /* key updates, as in struct tls_handoff_info */
+	uint64_t rx_generation;
+	uint64_t rekey_due;   /* CLOCK_BOOTTIME seconds; 0 never */
+	uint64_t update_time; /* CLOCK_BOOTTIME nanoseconds: when all updates so far were due */
+	uint32_t rekey_seconds;
+	uint32_t update_rate; /* updates a second that the peer may send */
+	uint16_t version;     /* TLS_1_x_VERSION */
+	uint16_t cipher;      /* TLS_CIPHER_* */
+	uint16_t max_payload; /* as in struct channel_keys */
 	uint8_t role;
 	uint8_t updates;      /* KeyUpdates received since data was read */
 	bool update_unsent;   /* one of ours still waits for room in the socket */
 	uint8_t update_again; /* bit per request_update: wished for meanwhile */
-	uint8_t secret[SESSION_DIRECTIONS][SECRETS_MAX]; /* TLS 1.3 traffic secrets */
+	bool exportable;      /* there is an exporter secret, or an extended master secret */
+	union {
+		struct {						 /* TLS 1.3 */
+			uint8_t secret[SESSION_DIRECTIONS][SECRETS_MAX]; /* traffic secrets */
+			uint8_t exporter_secret[SECRETS_MAX];
+		};
+		struct { /* TLS 1.2: for exporters only */
+			uint8_t master_secret[SECRETS_MAX];
+			uint8_t randoms[2 * SESSION_RANDOM]; /* client's, server's */
+		};
+		uint8_t secrets[(SESSION_DIRECTIONS + 1) * SECRETS_MAX]; /* all of it */
+	};
 };
 
 int session_table_new(struct room *room);
@@ -102,5 +125,12 @@ void session_established(struct session *session);
 
 /* Forgets the session without a word. */
 void session_free(struct session *session);
+
+/* A predecessor's session @id, to be filled in.  0, -EEXIST, -ENOBUFS or -ENOMEM. */
+int session_adopt(struct room *room, uint64_t id, struct session **ret_session);
+/* Something of it is due at session->rekey_due. */
+void session_schedule(struct session *session);
+/* Calls @each for every established session; it must not end any. */
+void session_each(struct room *room, void (*each)(struct session *session, void *arg), void *arg);
 
 #endif /* TLSHD_SESSION_SESSION_H */
