@@ -9,6 +9,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct room;
+struct state_writer;
+
+/* Grows at its end only: so they are saved. */
 enum count {
 	/* as server */
 	COUNT_ISSUED,		    /* tickets sent */
@@ -34,5 +38,9 @@ struct counts {
 
 /* "TicketsIssued" and the like */
 const char *counts_name(enum count count);
+
+/* For the successor: STATE_TICKET_COUNTS, see state.h. */
+void counts_save(struct room *room, struct state_writer *writer);
+int counts_restore(struct room *room, const uint8_t *payload, size_t length);
 
 #endif /* TLSHD_SESSION_COUNTS_H */

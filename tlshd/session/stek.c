@@ -16,6 +16,9 @@
 #include "boottime.h"
 #include "log.h"
 #include "profile.h"
+#include "resume.h"
+#include "session.h"
+#include "state.h"
 #include "stek.h"
 
 #define PERIOD 3 /* lifetimes that GnuTLS uses one derived key for */
@@ -23,6 +26,13 @@
 struct root {
 	uint8_t secret[STEK_KEY];
 	uint64_t created; /* CLOCK_BOOTTIME seconds */
+};
+
+/* STATE_STEK: this, the roots as they are, then the profile's name without a NUL */
+struct saved_ring {
+	uint32_t count;
+	uint16_t rotate;
+	uint16_t name_length;
 };
 
 /* The roots of one profile, the newest first */
@@ -302,4 +312,98 @@ size_t stek_count(const struct stek *stek)
 	while (g_hash_table_iter_next(&iter, NULL, &value))
 		count += ((const struct ring *)value)->count;
 	return count;
+}
+
+static void save_ring(const char *name, const struct ring *ring, struct state_writer *writer)
+{
+	const struct saved_ring saved = {
+		.count = (uint32_t)ring->count,
+		.rotate = ring->rotate,
+		.name_length = (uint16_t)strlen(name),
+	};
+	const struct state_part parts[] = {
+		{ &saved, sizeof(saved) },
+		{ ring->roots, ring->count * sizeof(ring->roots[0]) },
+		{ name, saved.name_length },
+	};
+
+	state_put_parts(writer, STATE_STEK, parts, sizeof(parts) / sizeof(parts[0]));
+}
+
+void stek_save(struct room *room, struct state_writer *writer)
+{
+	GHashTableIter iter;
+	gpointer name, value;
+
+	g_hash_table_iter_init(&iter, room->resume->stek->rings);
+	while (g_hash_table_iter_next(&iter, &name, &value)) {
+		struct ring *ring = value;
+
+		ring_expire(ring, boottime_seconds());
+		if (ring->count)
+			save_ring(name, ring, writer);
+	}
+}
+
+/* Keeps the order by age; of two predecessors' roots the newest count. */
+static void ring_insert(struct ring *ring, const struct root *root)
+{
+	size_t at = 0;
+
+	while (at < ring->count && ring->roots[at].created >= root->created)
+		at++;
+	if (at >= STEK_MAX_ROOTS)
+		return;
+	ring_cut(ring, STEK_MAX_ROOTS - 1);
+	memmove(&ring->roots[at + 1], &ring->roots[at],
+		(ring->count - at) * sizeof(ring->roots[0]));
+	ring->roots[at] = *root;
+	ring->count++;
+}
+
+static int restore_roots(struct ring *ring, const uint8_t *payload, size_t count)
+{
+	struct root root;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < count; i++) {
+		memcpy(&root, payload + i * sizeof(root), sizeof(root));
+		if (root.created > boottime_seconds())
+			r = -EPROTO;
+		else
+			ring_insert(ring, &root);
+	}
+	explicit_bzero(&root, sizeof(root));
+	return r;
+}
+
+int stek_restore(struct room *room, const uint8_t *payload, size_t length)
+{
+	struct stek *stek = room->resume->stek;
+	const struct profile *profile;
+	char name[256] = "";
+	struct saved_ring saved;
+	struct ring *ring;
+	size_t roots;
+	int r;
+
+	if (length < sizeof(saved))
+		return -EPROTO;
+	memcpy(&saved, payload, sizeof(saved));
+	roots = saved.count * sizeof(struct root);
+	if (saved.count > STEK_MAX_ROOTS || saved.name_length >= sizeof(name) ||
+	    length - sizeof(saved) < roots + saved.name_length)
+		return -EPROTO;
+	memcpy(name, payload + sizeof(saved) + roots, saved.name_length);
+	profile = profiles_find(room->profiles, name);
+	if (!profile)
+		return -ENOENT;
+	ring = find_ring(stek, profile);
+	if (!ring)
+		return -ENOMEM;
+	r = restore_roots(ring, payload + sizeof(saved), saved.count);
+	ring->rotate |= saved.rotate != 0;
+	ring_expire(ring, boottime_seconds());
+	arm(stek);
+	return r;
 }

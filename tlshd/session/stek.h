@@ -13,6 +13,8 @@
 
 struct event_base;
 struct profile;
+struct room;
+struct state_writer;
 
 #define STEK_KEY       64 /* bytes of a root and of the key that GnuTLS gets */
 #define STEK_NAME      16 /* bytes of the key's name, with which a ticket starts */
@@ -53,5 +55,9 @@ void stek_rotate(struct stek *stek);
 
 /* Roots that live */
 size_t stek_count(const struct stek *stek);
+
+/* For the successor: STATE_STEK, see state.h. */
+void stek_save(struct room *room, struct state_writer *writer);
+int stek_restore(struct room *room, const uint8_t *payload, size_t length);
 
 #endif /* TLSHD_SESSION_STEK_H */

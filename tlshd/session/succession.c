@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "channel.h"
+#include "counts.h"
 #include "established.h"
 #include "log.h"
 #include "memory.h"
@@ -16,7 +17,9 @@
 #include "saved.h"
 #include "session.h"
 #include "state.h"
+#include "stek.h"
 #include "succession.h"
+#include "tickets.h"
 
 #define LOOK_MS 20 /* between looks at a predecessor that still writes */
 
@@ -36,10 +39,12 @@ static const struct {
 	const char *name;
 	state_restorer restore;
 } restorers[] = {
-	{ 0, "", NULL },
+	{ STATE_STEK, "ticket keys", stek_restore },
+	{ STATE_TICKET, "ticket", tickets_restore },
+	{ STATE_TICKET_COUNTS, "counts of tickets", counts_restore },
 };
 
-static const state_saver savers[] = { saved_put_all };
+static const state_saver savers[] = { stek_save, tickets_save, counts_save, saved_put_all };
 
 static void make_memory(struct succession *succession, const char *user)
 {
@@ -156,7 +161,7 @@ static void take(void *arg, uint16_t type, const uint8_t *payload, size_t length
 
 		while (i < sizeof(restorers) / sizeof(restorers[0]) && restorers[i].type != type)
 			i++;
-		if (i == sizeof(restorers) / sizeof(restorers[0]) || !restorers[i].restore) {
+		if (i == sizeof(restorers) / sizeof(restorers[0])) {
 			log_message(LOG_INFO, "a predecessor left something of unknown kind %u",
 				    type);
 			return;

@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 #include <event2/event.h>
 #include <gnutls/gnutls.h>
 
@@ -18,6 +20,9 @@
 #include "config.h"
 #include "hello.h"
 #include "profile.h"
+#include "resume.h"
+#include "session.h"
+#include "state.h"
 #include "stek.h"
 #include "test_rig.h"
 #include "tickets.h"
@@ -283,6 +288,115 @@ static void the_newest_of_a_peers_tickets_is_used_first_for_resumption(void **st
 	tickets_free(tickets);
 }
 
+struct heir {
+	struct room *room;
+	int results[16];
+	size_t count;
+	bool short_by_one; /* what comes is cut at its end */
+};
+
+static void take(void *arg, uint16_t type, const uint8_t *payload, size_t length)
+{
+	static const state_restorer restorers[] = {
+		[STATE_STEK] = stek_restore,
+		[STATE_TICKET] = tickets_restore,
+		[STATE_TICKET_COUNTS] = counts_restore,
+	};
+	struct heir *heir = arg;
+
+	assert_true(type < sizeof(restorers) / sizeof(restorers[0]) && restorers[type] &&
+		    heir->count < sizeof(heir->results) / sizeof(heir->results[0]));
+	heir->results[heir->count++] =
+		restorers[type](heir->room, payload, length - heir->short_by_one);
+}
+
+static void inherit(struct room *from, struct heir *heir)
+{
+	struct state_writer *writer;
+	const char *why = "";
+	uint8_t data[8192];
+	ssize_t length;
+	int fd = memfd_create("state", MFD_CLOEXEC);
+
+	assert_true(fd >= 0);
+	assert_int_equal(state_writer_new(fd, &writer), 0);
+	stek_save(from, writer);
+	tickets_save(from, writer);
+	counts_save(from, writer);
+	assert_int_equal(state_writer_finish(writer), 0);
+	length = pread(fd, data, sizeof(data), 0);
+	assert_true(length > 0 && (size_t)length < sizeof(data));
+	close(fd);
+	heir->count = 0;
+	assert_int_equal(state_read(data, (size_t)length, take, heir, &why), 0);
+}
+
+static void a_successor_goes_on_with_keys_tickets_and_counts_of_resumption(void **state)
+{
+	static const char binding[] = "binding";
+	const uint8_t key[TICKETS_KEY] = { 1 };
+	struct room old = { .base = base }, new = { .base = base };
+	struct profiles profiles, none = { NULL, 0 };
+	struct stek_choice first, second, choice;
+	struct heir heir = { .room = &new };
+	gnutls_datum_t data;
+	uint16_t version;
+
+	assert_int_equal(load("truststore = ca.pem\n", &profiles), 0);
+	old.profiles = new.profiles = &profiles;
+	assert_int_equal(resume_new(base, &old.resume), 0);
+	assert_int_equal(resume_new(base, &new.resume), 0);
+	assert_int_equal(stek_choose(old.resume->stek, &profiles.profiles[0], binding, 7, NULL, 0,
+				     &first),
+			 0);
+	stek_rotate(old.resume->stek);
+	assert_int_equal(stek_choose(old.resume->stek, &profiles.profiles[0], binding, 7, NULL, 0,
+				     &second),
+			 0);
+	for (uint8_t i = 1; i <= 2; i++)
+		assert_int_equal(tickets_put(old.resume->tickets, key, TLS_1_3_VERSION, &i, 1, 100),
+				 0);
+	old.resume->counts.value[COUNT_ISSUED] = 7;
+	new.resume->counts.value[COUNT_ISSUED] = 1;
+
+	inherit(&old, &heir);
+	assert_int_equal(heir.count, 4);
+	for (size_t i = 0; i < heir.count; i++)
+		assert_int_equal(heir.results[i], 0);
+	assert_int_equal(stek_count(new.resume->stek), 2);
+	assert_int_equal(stek_choose(new.resume->stek, &profiles.profiles[0], binding, 7,
+				     first.names, 1, &choice),
+			 0);
+	assert_true(choice.known && !choice.newest);
+	assert_memory_equal(choice.key, first.key, STEK_KEY);
+	assert_int_equal(stek_choose(new.resume->stek, &profiles.profiles[0], binding, 7, NULL, 0,
+				     &choice),
+			 0);
+	assert_memory_equal(choice.key, second.key, STEK_KEY);
+	assert_int_equal(tickets_take(new.resume->tickets, key, &version, &data), 0);
+	assert_true(data.size == 1 && data.data[0] == 2 && version == TLS_1_3_VERSION);
+	tickets_wipe(&data);
+	assert_int_equal(new.resume->counts.value[COUNT_ISSUED], 8);
+	assert_int_equal(new.resume->counts.value[COUNT_STORED], 2);
+
+	/* a configuration without the profile; and what nobody can have written */
+	resume_free(new.resume);
+	assert_int_equal(resume_new(base, &new.resume), 0);
+	new.profiles = &none;
+	inherit(&old, &heir);
+	assert_int_equal(heir.results[0], -ENOENT);
+	assert_int_equal(stek_count(new.resume->stek), 0);
+	new.profiles = &profiles;
+	heir.short_by_one = true;
+	inherit(&old, &heir);
+	for (size_t i = 0; i < heir.count; i++)
+		assert_int_equal(heir.results[i], -EPROTO);
+	assert_int_equal(stek_count(new.resume->stek), 0);
+	resume_free(old.resume);
+	resume_free(new.resume);
+	profiles_free(&profiles);
+}
+
 /* A ClientHello's body with one extension */
 static void parse(uint16_t type, const uint8_t *data, size_t length, struct hello *ret_hello)
 {
@@ -362,6 +476,7 @@ int main(void)
 			when_names_are_not_as_expected_only_the_newest_key_serves_resumption),
 		cmocka_unit_test(tickets_kept_for_resumption_are_bounded_in_number_and_bytes),
 		cmocka_unit_test(the_newest_of_a_peers_tickets_is_used_first_for_resumption),
+		cmocka_unit_test(a_successor_goes_on_with_keys_tickets_and_counts_of_resumption),
 		cmocka_unit_test(client_hello_says_what_matters_for_resumption),
 	};
 

@@ -10,6 +10,9 @@
 #include <event2/event.h>
 
 #include "boottime.h"
+#include "resume.h"
+#include "session.h"
+#include "state.h"
 #include "tickets.h"
 
 struct peer_tickets;
@@ -21,6 +24,14 @@ struct ticket {
 	size_t length;
 	uint16_t version; /* TLS_1_x_VERSION */
 	uint8_t data[];
+};
+
+/* STATE_TICKET: this, then the data */
+struct saved_ticket {
+	uint8_t key[TICKETS_KEY];
+	uint64_t expires;
+	uint32_t length;
+	uint32_t version;
 };
 
 TAILQ_HEAD(ticket_list, ticket); /* the oldest first */
@@ -182,16 +193,12 @@ static struct peer_tickets *get_peer(struct tickets *tickets, const uint8_t key[
 	return peer;
 }
 
-int tickets_put(struct tickets *tickets, const uint8_t key[TICKETS_KEY], uint16_t version,
-		const void *data, size_t length, uint64_t lifetime)
+static int put(struct tickets *tickets, const uint8_t key[TICKETS_KEY], uint16_t version,
+	       const void *data, size_t length, uint64_t expires)
 {
 	struct peer_tickets *peer;
 	struct ticket *ticket;
 
-	if (length == 0 || length > TICKETS_MAX_BYTES || lifetime == 0)
-		return 0;
-	if (lifetime > TICKETS_MAX_LIFETIME)
-		lifetime = TICKETS_MAX_LIFETIME;
 	expire(tickets);
 	make_room(tickets, key, length);
 	ticket = malloc(sizeof(*ticket) + length);
@@ -203,7 +210,7 @@ int tickets_put(struct tickets *tickets, const uint8_t key[TICKETS_KEY], uint16_
 		return -ENOMEM;
 	}
 	ticket->peer = peer;
-	ticket->expires = boottime_seconds() + lifetime;
+	ticket->expires = expires;
 	ticket->length = length;
 	ticket->version = version;
 	memcpy(ticket->data, data, length);
@@ -212,12 +219,26 @@ int tickets_put(struct tickets *tickets, const uint8_t key[TICKETS_KEY], uint16_
 	peer->count++;
 	tickets->count++;
 	tickets->bytes += length;
-	tickets->counts->value[COUNT_STORED]++;
 	if (ticket->expires < tickets->first) {
 		tickets->first = ticket->expires;
 		arm(tickets);
 	}
 	return 0;
+}
+
+int tickets_put(struct tickets *tickets, const uint8_t key[TICKETS_KEY], uint16_t version,
+		const void *data, size_t length, uint64_t lifetime)
+{
+	int r;
+
+	if (length == 0 || length > TICKETS_MAX_ONE || lifetime == 0)
+		return 0;
+	if (lifetime > TICKETS_MAX_LIFETIME)
+		lifetime = TICKETS_MAX_LIFETIME;
+	r = put(tickets, key, version, data, length, boottime_seconds() + lifetime);
+	if (r == 0)
+		tickets->counts->value[COUNT_STORED]++;
+	return r;
 }
 
 int tickets_take(struct tickets *tickets, const uint8_t key[TICKETS_KEY], uint16_t *ret_version,
@@ -265,4 +286,43 @@ void tickets_flush(struct tickets *tickets)
 size_t tickets_count(const struct tickets *tickets)
 {
 	return tickets->count;
+}
+
+void tickets_save(struct room *room, struct state_writer *writer)
+{
+	struct tickets *tickets = room->resume->tickets;
+	const struct ticket *ticket;
+
+	expire(tickets);
+	TAILQ_FOREACH (ticket, &tickets->list, of_all) {
+		struct saved_ticket saved = {
+			.expires = ticket->expires,
+			.length = (uint32_t)ticket->length,
+			.version = ticket->version,
+		};
+		const struct state_part parts[] = {
+			{ &saved, sizeof(saved) },
+			{ ticket->data, ticket->length },
+		};
+
+		memcpy(saved.key, ticket->peer->key, TICKETS_KEY);
+		state_put_parts(writer, STATE_TICKET, parts, sizeof(parts) / sizeof(parts[0]));
+	}
+}
+
+int tickets_restore(struct room *room, const uint8_t *payload, size_t length)
+{
+	uint64_t now = boottime_seconds();
+	struct saved_ticket saved;
+
+	if (length < sizeof(saved))
+		return -EPROTO;
+	memcpy(&saved, payload, sizeof(saved));
+	if (saved.length == 0 || saved.length > TICKETS_MAX_ONE ||
+	    saved.length > length - sizeof(saved) || saved.expires > now + TICKETS_MAX_LIFETIME)
+		return -EPROTO;
+	if (saved.expires <= now)
+		return 0;
+	return put(room->resume->tickets, saved.key, (uint16_t)saved.version,
+		   payload + sizeof(saved), saved.length, saved.expires);
 }

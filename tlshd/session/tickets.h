@@ -13,10 +13,13 @@
 #include "counts.h"
 
 struct event_base;
+struct room;
+struct state_writer;
 
 #define TICKETS_KEY	     32		       /* bytes: SHA-256 of all that a ticket is bound to */
 #define TICKETS_MAX	     2048	       /* in all */
 #define TICKETS_MAX_BYTES    (4 * 1024 * 1024) /* of session data in all */
+#define TICKETS_MAX_ONE	     65536	       /* bytes of one; larger ones are not kept */
 #define TICKETS_PER_PEER     4
 #define TICKETS_MAX_LIFETIME 604800 /* seconds, RFC 8446 4.6.1 */
 
@@ -41,5 +44,9 @@ void tickets_wipe(gnutls_datum_t *data);
 void tickets_flush(struct tickets *tickets);
 
 size_t tickets_count(const struct tickets *tickets);
+
+/* For the successor: STATE_TICKET, see state.h. */
+void tickets_save(struct room *room, struct state_writer *writer);
+int tickets_restore(struct room *room, const uint8_t *payload, size_t length);
 
 #endif /* TLSHD_SESSION_TICKETS_H */
