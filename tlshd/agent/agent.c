@@ -6,6 +6,7 @@
  */
 #include <endian.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
@@ -13,7 +14,6 @@
 #include <string.h>
 #include <sys/capability.h>
 #include <sys/resource.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <glib.h>
@@ -440,13 +440,14 @@ static void on_netlink_ready(void *arg)
 
 static const struct netlink_ops netlink_ops = { on_netlink_ready };
 
+static void notify_reloading(void)
+{
+	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64, session_now());
+}
+
 static void reload(struct agent *agent)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%lld",
-		   (long long)now.tv_sec * 1000000 + now.tv_nsec / 1000);
+	notify_reloading();
 	agent->reloading = true;
 	agent->wanted = true;
 	try_successor(agent);
@@ -502,7 +503,10 @@ static void end(struct agent *agent, bool restart)
 	}
 	agent->stopping = true;
 	agent->restarting = restart;
-	sd_notify(0, restart ? "RELOADING=1" : "STOPPING=1");
+	if (restart)
+		notify_reloading();
+	else
+		sd_notify(0, "STOPPING=1");
 	log_message(LOG_NOTICE, "%s, %zu sessions open", restart ? "restarting" : "ending",
 		    sessions_count(agent->sessions));
 	if (agent->candidate)

@@ -108,16 +108,25 @@ static int take_up(struct restore *restore, struct handler *handler, const struc
 	return ret;
 }
 
+/* Keys that an agent was killed with are sent again; there is one in each direction at most,
+ * for the next waits for SENT, or for the kernel's next record. */
+static bool can_be_sent_again(uint64_t left, uint64_t kernel)
+{
+	return left == kernel || left == kernel + 1;
+}
+
 int restore_session(struct restore *restore, struct handler *handler, uint64_t id,
 		    const struct channel_restored *restored)
 {
 	struct known *known = g_hash_table_lookup(restore->known, &id);
 	uint64_t tx = le64toh(restored->tx_generation), rx = le64toh(restored->rx_generation);
+	struct channel_restored kernels;
 	int ret;
 
 	if (!known)
 		return -ENOENT;
-	if (tx != known->tx_generation || rx != known->rx_generation) {
+	if (!can_be_sent_again(tx, known->tx_generation) ||
+	    !can_be_sent_again(rx, known->rx_generation)) {
 		log_message(LOG_WARNING,
 			    "session %" PRIu64
 			    ": the state that was left is of key updates %" PRIu64 " and %" PRIu64
@@ -125,7 +134,12 @@ int restore_session(struct restore *restore, struct handler *handler, uint64_t i
 			    id, tx, rx, known->tx_generation, known->rx_generation);
 		return -ESTALE;
 	}
+	kernels.tx_generation = htole64(known->tx_generation);
+	kernels.rx_generation = htole64(known->rx_generation);
 	ret = take_up(restore, handler, known);
+	if (ret == 0 && (tx != known->tx_generation || rx != known->rx_generation))
+		(void)!channel_send(handler->channel, CHANNEL_RESYNC, id, false, &kernels,
+				    sizeof(kernels));
 	g_hash_table_remove(restore->known, &id);
 	return ret;
 }

@@ -707,7 +707,7 @@ static void a_state_of_other_keys_is_not_used(void **state)
 	generation = start(f, true);
 	restored(generation, 1, 4, 6);
 	assert_int_equal(last(generation)->type, CHANNEL_CLOSE);
-	restored(generation, 2, 5, 7);
+	restored(generation, 2, 5, 8);
 	assert_int_equal(last(generation)->session, 2);
 	assert_int_equal(last(generation)->type, CHANNEL_CLOSE);
 	all_restored(generation, 2);
@@ -716,6 +716,31 @@ static void a_state_of_other_keys_is_not_used(void **state)
 	assert_int_equal(sessions_count(f->sessions), 2);
 	divert(f, 1, "update");
 	assert_int_equal(test_calls[0].number, ESRCH);
+}
+
+static void keys_that_an_agent_died_with_are_asked_for_again(void **state)
+{
+	struct netlink_session sessions[2];
+	struct channel_restored kernels;
+	struct fixture *f = *state;
+	struct generation *generation;
+	int wires[2];
+
+	known(f, sessions, wires, 2);
+	divert(f, 1, "update");
+	generation = start(f, true);
+	restored(generation, 1, 6, 7);
+	/* Before anything that is read. */
+	assert_int_equal(generation->messages[1].type, CHANNEL_RESYNC);
+	assert_int_equal(generation->messages[1].session, 1);
+	memcpy(&kernels, generation->messages[1].payload, sizeof(kernels));
+	assert_int_equal(le64toh(kernels.tx_generation), 5);
+	assert_int_equal(le64toh(kernels.rx_generation), 6);
+	assert_int_equal(generation->messages[2].type, CHANNEL_RECORD);
+	restored(generation, 2, 5, 6);
+	all_restored(generation, 2);
+	assert_int_equal(generation->count, 3);
+	assert_int_equal(generation->handler.sessions, 2);
 }
 
 static void other_agents_sessions_are_left_alone(void **state)
@@ -777,6 +802,7 @@ int main(void)
 		succession_test(at_the_end_predecessor_and_successor_both_leave_their_state),
 		succession_test(a_restarted_agent_finds_its_sessions_again),
 		succession_test(a_state_of_other_keys_is_not_used),
+		succession_test(keys_that_an_agent_died_with_are_asked_for_again),
 		succession_test(other_agents_sessions_are_left_alone),
 		succession_test(without_any_state_sessions_are_taken_up_for_their_end),
 	};

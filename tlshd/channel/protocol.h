@@ -19,6 +19,7 @@
  *   CLOSE    u32 errno                  CONTINUE u32 TLS_HANDOFF_CONTINUE_*
  *   RETURN   as a RECORD to the agent   FAIL     attributes
  *   SENT     nothing                    EXPORTED u32 request, u32 errno, bytes
+ *   RESYNC   struct channel_restored
  * with session id 0:
  *   RESTORE  nothing                    RESTORED struct channel_restored; at the end,
  *                                                with session id 0, u32 how many
@@ -46,7 +47,9 @@
  * state, and exits.  RETURN before that gives back, in order, each RECORD with
  * what belongs to it that the session fd did not take.  The successor, which was
  * started with the same memory, takes the state over at RESTORE: from each
- * RESTORED on, that session is established here.  RETIRE asks the agent for a
+ * RESTORED on, that session is established here.  Where the agent before this one died, the last
+ * keys of the session handler may not have come to the kernel: RESYNC says how many the kernel
+ * has, and those that are missing, one in each direction at most, are sent again.  RETIRE asks the agent for a
  * successor.
  */
 #ifndef TLSHD_CHANNEL_PROTOCOL_H
@@ -84,7 +87,8 @@ enum channel_type {
 	CHANNEL_TICKETS = 18,
 	CHANNEL_COUNTS = 19,
 	CHANNEL_SENT = 20,
-	CHANNEL_TYPE_MAX = 20,
+	CHANNEL_RESYNC = 21,
+	CHANNEL_TYPE_MAX = 21,
 };
 
 /* TICKETS */
