@@ -57,17 +57,14 @@ static void fail_internal(struct session *session, int error)
 	     "New record keys could not be made or passed on.");
 }
 
-/* The keys under the next traffic secret, which becomes the current one. */
-static int next_keys(struct session *session, enum session_direction direction,
-		     union keyinfo *ret_info, size_t *ret_length)
+/* The keys under the current traffic secret, from their first record on. */
+static int current_keys(struct session *session, enum session_direction direction,
+			union keyinfo *ret_info, size_t *ret_length)
 {
-	uint8_t *secret = session->secret[direction];
 	uint8_t key[SECRETS_MAX_KEY], iv[SECRETS_IV];
 	int r;
 
-	r = secrets_update(session->cipher, secret);
-	if (r == 0)
-		r = secrets_record_key(session->cipher, secret, key, iv);
+	r = secrets_record_key(session->cipher, session->secret[direction], key, iv);
 	if (r == 0)
 		r = keyinfo_build(session->version, session->cipher, key, iv, sizeof(iv), 0,
 				  ret_info, ret_length);
@@ -76,19 +73,30 @@ static int next_keys(struct session *session, enum session_direction direction,
 	return r;
 }
 
-static int make_update(struct session *session, uint8_t request)
+/* KeyUpdate and the current sending keys behind it */
+static int put_update(struct session *session, uint8_t request)
 {
 	const uint8_t message[] = { MESSAGE_KEY_UPDATE, 0, 0, 1, request };
 	union keyinfo info = { 0 };
 	size_t length = 0;
 	int r;
 
-	r = next_keys(session, SESSION_TX, &info, &length);
+	r = current_keys(session, SESSION_TX, &info, &length);
 	if (r < 0)
 		return r;
 	r = session_send_record(session, RECORD_HANDSHAKE, message, sizeof(message), &info, length);
 	explicit_bzero(&info, sizeof(info));
 	session->update_unsent = r == 0;
+	return r;
+}
+
+static int make_update(struct session *session, uint8_t request)
+{
+	int r;
+
+	r = secrets_update(session->cipher, session->secret[SESSION_TX]);
+	if (r == 0)
+		r = put_update(session, request);
 	session->tx_generation += r == 0;
 	return r;
 }
@@ -105,17 +113,27 @@ static int send_update(struct session *session, uint8_t request)
 	return 0;
 }
 
-static int send_rx_keys(struct session *session)
+static int put_rx_keys(struct session *session)
 {
 	union keyinfo info = { 0 };
 	size_t length = 0;
 	int r;
 
-	r = next_keys(session, SESSION_RX, &info, &length);
+	r = current_keys(session, SESSION_RX, &info, &length);
 	if (r < 0)
 		return r;
 	r = session_send_keys(session, SESSION_RX, &info, length);
 	explicit_bzero(&info, sizeof(info));
+	return r;
+}
+
+static int send_rx_keys(struct session *session)
+{
+	int r;
+
+	r = secrets_update(session->cipher, session->secret[SESSION_RX]);
+	if (r == 0)
+		r = put_rx_keys(session);
 	session->rx_generation += r == 0;
 	return r;
 }
@@ -563,4 +581,24 @@ void established_forget(struct session *session)
 	fragment_free(session);
 	awaiting_end(session);
 	explicit_bzero(session->secrets, sizeof(session->secrets));
+}
+
+int established_resync(struct session *session, uint64_t tx, uint64_t rx)
+{
+	int r = 0;
+
+	if (session->version != TLS_1_3_VERSION)
+		return -EPROTO;
+	/* What goes out under a key that nobody has would end the connection anyway. */
+	if ((tx != session->tx_generation &&
+	     (tx + 1 != session->tx_generation || session->update_unsent)) ||
+	    (rx != session->rx_generation && rx + 1 != session->rx_generation))
+		return -EPROTO;
+	if (rx != session->rx_generation)
+		r = put_rx_keys(session);
+	if (r == 0 && tx != session->tx_generation)
+		r = put_update(session, UPDATE_NOT_REQUESTED);
+	if (r < 0)
+		fail_internal(session, r);
+	return 0;
 }

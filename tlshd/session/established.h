@@ -25,6 +25,11 @@ void established_rekey(struct session *session);
  * session. */
 void established_sent(struct session *session);
 
+/* The kernel has gone through @tx and @rx key updates: where the last keys were lost with the
+ * agent, they are sent again.  -EPROTO: that cannot be.  May free the session. */
+int established_resync(struct session *session, uint64_t tx, uint64_t rx)
+	__attribute__((warn_unused_result));
+
 /* Whether the sending key is older than the profile wants. */
 bool established_is_due(const struct session *session);
 

@@ -362,6 +362,17 @@ static void handle_open(struct room *room, const struct channel_message *msg)
 		session_fail(session, &failure);
 }
 
+static int handle_resync(struct session *session, const struct channel_message *msg)
+{
+	struct channel_restored kernels;
+
+	if (msg->length != sizeof(kernels))
+		return -EPROTO;
+	memcpy(&kernels, msg->payload, sizeof(kernels));
+	return established_resync(session, le64toh(kernels.tx_generation),
+				  le64toh(kernels.rx_generation));
+}
+
 static void handle_message(struct session *session, const struct channel_message *msg)
 {
 	switch (msg->type) {
@@ -389,6 +400,10 @@ static void handle_message(struct session *session, const struct channel_message
 	case CHANNEL_RETURN:
 		if (returned_take(session, msg->payload, msg->length) < 0)
 			protocol_error(session, "a record given back that was none of ours");
+		break;
+	case CHANNEL_RESYNC:
+		if (handle_resync(session, msg) < 0)
+			protocol_error(session, "key updates that there were not");
 		break;
 	case CHANNEL_CLOSE:
 		session_free(session);
