@@ -178,6 +178,15 @@ wanted() {
 	return 1
 }
 
+# any_wanted [PATTERN...]: is there such a test?
+any_wanted() {
+	local entry
+	for entry in "${tests[@]}"; do
+		! wanted "${entry%% *}" "$@" || return 0
+	done
+	return 1
+}
+
 report() {
 	local status=$1 number=$2 name=$3
 	if [ "$status" -eq 0 ]; then

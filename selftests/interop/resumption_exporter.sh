@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=bash disable=SC2034,SC2154 # variables are lib.sh's
+# shellcheck shell=bash disable=SC2015,SC2034,SC2094,SC2154 # variables are lib.sh's
 # Keying material for programs: both ends of a connection get the same, before and after
 # key updates and on a resumed session, and another connection gets something else.
 
 label=EXPORTER-Channel-Binding
-keymat=(-keymatexport $label -keymatexportlen 32)
+keymat=(-keymatexport "$label" -keymatexportlen 32)
 
 # The peer's
 keying_material() { sed -n 's/.*Keying material: *\([0-9A-F]*\).*/\1/p' "$1" | tail -n 1; }
@@ -14,7 +14,7 @@ channel_binding() { sed -n 's/.*"tls_exporter":"\([0-9a-f]*\)".*/\U\1/p' err; }
 # ask: what our program gets, by way of the connection
 ask() {
 	local answers
-	answers=$(grep -c '^[0-9A-F]\{64\}$' peer.out)
+	answers=$(grep -c '^[0-9A-F]\{64\}$' peer.out || :)
 	echo $label >&"$speak"
 	until_true has_lines peer.out '^[0-9A-F]\{64\}$' $((answers + 1))
 	answer=$(grep '^[0-9A-F]\{64\}$' peer.out | tail -n 1)
@@ -90,8 +90,13 @@ call_for_exporter() {	# NUMBER
 	"$here/exporter" "$port" server.test 2> err &
 	ours=$!
 	pids+=("$ours")
-	until_true has_lines peer.out 'Keying material:' "$1"
+	until_true exporter_is_connected "$1"
 	expect_answer "connection $1"
+}
+
+exporter_is_connected() {
+	! has_ended "$ours" || fail "our program ended: $(cat err)"
+	has_lines peer.out 'Keying material:' "$1"
 }
 
 exporter_openssl_server_tls13() {

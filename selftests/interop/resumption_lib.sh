@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=bash disable=SC2034,SC2154 # variables are lib.sh's; the others use these
+# shellcheck shell=bash disable=SC2034,SC2119,SC2120,SC2154 # variables are lib.sh's; the others use these
 # What tests of resumption share: a tlshd whose signatures are counted, its profiles,
 # s_client and our programs with a ticket or without.
 
@@ -151,16 +151,18 @@ count() {
 count_is() { [ "$(count "$1")" -eq "$2" ]; }
 count_is_above() { [ "$(count "$1")" -gt "$2" ]; }
 
+flush() { tls-handoff tickets flush > flush.out 2>&1 || fail "flush: $(cat flush.out)"; }
 reload() { tls-handoff reload 2> reload.err || fail "reload: $(cat reload.err)"; }
 
 # visit full|resumed|any [s_client's ARGUMENT...]: OpenSSL as our client, with the payload
-# there and back. $listen has options of ours.
+# there and back. $listen has options of ours, $sni what is said of the server's name.
+sni=(-servername server.test)
 visit() {
 	local how=$1
 	shift
 	rm -f reader_ended
 	listen "${listen[@]}" "$port" -- cat
-	s_client -servername server.test -msg -msgfile messages "$@"
+	s_client "${sni[@]}" -msg -msgfile messages "$@"
 	expect_same echoed "$payload"
 	wait_ours
 	expect_status 0

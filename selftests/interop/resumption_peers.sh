@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=bash disable=SC2154 # variables are lib.sh's
+# shellcheck shell=bash disable=SC2034,SC2094,SC2154 # variables are lib.sh's
 # The second connection resumes: it takes no signature of the TPM's key, both sides say so,
 # and the payload comes through. OpenSSL, GnuTLS, curl and nginx in the roles they have.
 
-# The third connection uses what the second one got.
+# The third connection uses what the second one got. In TLS 1.2 that is nothing: a client
+# that uses a ticket once, as ours, then has none.
 resumed_openssl_client() {	# PROFILE s_client's ARGUMENT...
 	local listen=(--profile "$1")
 	shift
@@ -12,6 +13,7 @@ resumed_openssl_client() {	# PROFILE s_client's ARGUMENT...
 	expect_signatures 1
 	visit resumed -sess_in first -sess_out second "$@"
 	expect_signatures 0
+	[ -e second ] || cp first second
 	visit resumed -sess_in second "$@"
 	expect_signatures 0
 	expect_info server_name '"server.test"'
@@ -39,9 +41,10 @@ resumed_openssl_server() {	# PROFILE s_server's ARGUMENT...
 	expect_signatures 1
 	call resumed --profile "$profile"
 	expect_signatures 0
+	expect_info peer_identity '"dns:server.test"'
+	[ "$profile" != tls12 ] || return 0
 	call resumed --profile "$profile"
 	expect_signatures 0
-	expect_info peer_identity '"dns:server.test"'
 }
 
 # What OpenSSL itself calls the connection
@@ -62,7 +65,6 @@ page_request() {
 }
 
 resumed_openssl_client_says_so() {
-	local listen=()
 	brief_visit -sess_out first
 	expect_words '^New, TLSv1.3' seen
 	brief_visit -sess_in first
@@ -116,6 +118,7 @@ resumed_gnutls_server() {	# PROFILE VERSION
 	gnutls_call "$1" true
 	expect_signatures 0
 	until_true has_lines peer.out 'This is a resumed session' 1
+	[ "$2" != 1.2 ] || return 0
 	gnutls_call "$1" true
 	expect_signatures 0
 }
@@ -141,8 +144,8 @@ resumed_curl_client() {		# PROFILE curl's ARGUMENT...
 	expect_same got "$payload"
 	expect_same again "$payload"
 	expect_words 'SSL reusing session' peer.err
-	expect_signatures 1
 	expect_both_connections
+	expect_signatures 1
 }
 
 # nginx says it in a header of its answer.
