@@ -156,7 +156,7 @@ TEST_F(handler, is_not_blamed_for_a_key_update_that_waits_for_a_stuck_sender)
 {
 	struct pair *p = &self->pair;
 	struct keys keys = keys_of(p, TO_PEER, 1);
-	static char much[1 << 20];
+	static char much[32 << 20];
 	struct call call = { .fd = p->app, .buffer = much, .size = sizeof(much) };
 	struct task task;
 
