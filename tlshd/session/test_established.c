@@ -223,6 +223,68 @@ static void key_update_is_asked_of_a_peer_whose_key_is_used_up(void **state)
 	}
 }
 
+static void resync(const struct connection *c, uint64_t tx, uint64_t rx)
+{
+	const struct channel_restored kernels = { htole64(tx), htole64(rx) };
+
+	rig_send(&rig, CHANNEL_RESYNC, c->id, &kernels, sizeof(kernels));
+}
+
+/* As if the agent had been killed with the keys in its hand. */
+static void key_update_that_was_lost_with_the_agent_is_sent_again(void **state)
+{
+	struct record_keys kernels;
+	struct connection c;
+	struct peer *peer;
+
+	establish(&c, TLS_HANDOFF_SERVER, "server", 13, peer_openssl);
+	kernels = c.rx;
+	peer_key_update(c.peer, false);
+	connection_divert(&c);
+	assert_int_equal(c.rx_updates, 1);
+	c.rx = kernels;
+	resync(&c, 0, 0);
+	while (c.rx_updates < 2)
+		assert_true(rig_step(&rig));
+	connection_exchange(&c);
+
+	kernels = c.tx;
+	peer = c.peer;
+	c.peer = NULL;
+	rig_send(&rig, CHANNEL_REKEY, c.id, NULL, 0);
+	while (c.tx_updates < 1)
+		assert_true(rig_step(&rig));
+	c.peer = peer;
+	c.tx = kernels;
+	resync(&c, 0, 1);
+	while (c.tx_updates < 2)
+		assert_true(rig_step(&rig));
+	connection_exchange(&c);
+	/* And it goes on from there. */
+	resync(&c, 1, 1);
+	rig_send(&rig, CHANNEL_REKEY, c.id, NULL, 0);
+	while (c.tx_updates < 3)
+		assert_true(rig_step(&rig));
+	connection_exchange(&c);
+	assert_int_equal(c.rx_updates, 2);
+	connection_close(&c);
+}
+
+static void key_updates_that_were_never_made_are_refused(void **state)
+{
+	static const uint64_t counts[][2] = { { 1, 0 }, { 0, 1 }, { UINT64_MAX, 7 } };
+	struct connection c;
+
+	for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
+		establish(&c, TLS_HANDOFF_SERVER, "server", 13, peer_openssl);
+		resync(&c, counts[i][0], counts[i][1]);
+		while (!c.failed)
+			assert_true(rig_step(&rig));
+		assert_int_equal(c.status, EPROTO);
+		connection_close(&c);
+	}
+}
+
 static void key_update_when_the_key_is_old(void **state)
 {
 	struct connection c;
@@ -540,6 +602,8 @@ int main(void)
 		cmocka_unit_test(key_updates_wished_for_while_one_is_unsent_are_one),
 		cmocka_unit_test(key_update_of_our_own),
 		cmocka_unit_test(key_update_is_asked_of_a_peer_whose_key_is_used_up),
+		cmocka_unit_test(key_update_that_was_lost_with_the_agent_is_sent_again),
+		cmocka_unit_test(key_updates_that_were_never_made_are_refused),
 		cmocka_unit_test(key_update_when_the_key_is_old),
 		cmocka_unit_test(a_used_up_tls_1_2_key_closes_the_connection),
 		cmocka_unit_test(tickets_are_taken_and_reading_goes_on),
