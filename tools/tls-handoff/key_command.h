@@ -17,6 +17,31 @@ int key_create(int argc, char **argv);
 int key_csr(int argc, char **argv);
 int key_show(int argc, char **argv);
 
+/**
+ * struct key_options - the command line of one command
+ * @name, @operand: for messages: "create", "FILE"
+ * @letters: short options as getopt(3) takes them, "h" among them
+ * @table: long options, KEY_COMMON_OPTIONS at its end
+ * @help: prints what --help says
+ * @take: gets each option that is not common, with its value in optarg; 0, or -EINVAL after
+ *	a message
+ */
+struct key_options {
+	const char *name, *operand;
+	const char *letters;
+	const struct option *table;
+	void (*help)(void);
+	int (*take)(int option, void *data);
+};
+
+#define KEY_COMMON_OPTIONS \
+	{ "tcti", required_argument, NULL, 'T' }, { "help", no_argument, NULL, 'h' }, { 0 }
+
+/* Reads a command line of options and one operand.  0: go on; *ret_tcti is NULL without --tcti.
+ * 1: --help was answered.  -EINVAL after a message. */
+int key_options(int argc, char **argv, const struct key_options *options, void *data,
+		const char **ret_tcti, const char **ret_operand);
+
 /* "tls-handoff: ..." on standard error */
 void key_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

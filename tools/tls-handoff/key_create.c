@@ -73,44 +73,32 @@ static int parse_parent(const char *text, TPM2_HANDLE *ret_parent)
 	return 0;
 }
 
-/* 1 if there is nothing more to do, -EINVAL after a message. */
+static int take_option(int option, void *data)
+{
+	struct create_options *options = data;
+
+	switch (option) {
+	case 't':
+		return parse_type(optarg, &options->kind);
+	case 'p':
+		return parse_parent(optarg, &options->parent);
+	default:
+		options->force = true;
+		return 0;
+	}
+}
+
 static int parse_options(int argc, char **argv, struct create_options *options)
 {
 	static const struct option table[] = { { "type", required_argument, NULL, 't' },
 					       { "parent", required_argument, NULL, 'p' },
-					       { "tcti", required_argument, NULL, 'T' },
 					       { "force", no_argument, NULL, 'f' },
-					       { "help", no_argument, NULL, 'h' },
-					       { 0 } };
-	int option, ret = 0;
+					       KEY_COMMON_OPTIONS };
+	static const struct key_options command = {
+		"create", "FILE", "h", table, help, take_option
+	};
 
-	while (ret == 0 && (option = getopt_long(argc, argv, "h", table, NULL)) != -1) {
-		switch (option) {
-		case 't':
-			ret = parse_type(optarg, &options->kind);
-			break;
-		case 'p':
-			ret = parse_parent(optarg, &options->parent);
-			break;
-		case 'T':
-			options->tcti = optarg;
-			break;
-		case 'f':
-			options->force = true;
-			break;
-		case 'h':
-			help();
-			return 1;
-		default:
-			return -EINVAL;
-		}
-	}
-	if (ret < 0)
-		return ret;
-	if (argc - optind != 1)
-		return key_error(-EINVAL, "one FILE is wanted; see tls-handoff key create --help");
-	options->path = argv[optind];
-	return 0;
+	return key_options(argc, argv, &command, options, &options->tcti, &options->path);
 }
 
 /* Before a key is made for which there is no place. */

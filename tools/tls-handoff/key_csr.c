@@ -117,55 +117,42 @@ static int check_subject(const char *subject)
 		at ? at : subject);
 }
 
-/* 1 if there is nothing more to do, -EINVAL after a message. */
+static int take_option(int option, void *data)
+{
+	struct csr_options *options = data;
+
+	switch (option) {
+	case 's':
+		options->subject = optarg;
+		return check_subject(optarg);
+	case 'd':
+		return add_name(options, GNUTLS_SAN_DNSNAME, optarg);
+	case 'i':
+		return add_name(options, GNUTLS_SAN_IPADDRESS, optarg);
+	case 'o':
+		options->output = optarg;
+		return 0;
+	default:
+		options->force = true;
+		return 0;
+	}
+}
+
 static int parse_options(int argc, char **argv, struct csr_options *options)
 {
 	static const struct option table[] = { { "subject", required_argument, NULL, 's' },
 					       { "dns", required_argument, NULL, 'd' },
 					       { "ip", required_argument, NULL, 'i' },
-					       { "tcti", required_argument, NULL, 'T' },
 					       { "output", required_argument, NULL, 'o' },
 					       { "force", no_argument, NULL, 'f' },
-					       { "help", no_argument, NULL, 'h' },
-					       { 0 } };
-	int option, ret = 0;
+					       KEY_COMMON_OPTIONS };
+	static const struct key_options command = { "csr", "KEY", "ho:", table, help, take_option };
+	int ret;
 
-	while (ret == 0 && (option = getopt_long(argc, argv, "ho:", table, NULL)) != -1) {
-		switch (option) {
-		case 's':
-			options->subject = optarg;
-			ret = check_subject(optarg);
-			break;
-		case 'd':
-			ret = add_name(options, GNUTLS_SAN_DNSNAME, optarg);
-			break;
-		case 'i':
-			ret = add_name(options, GNUTLS_SAN_IPADDRESS, optarg);
-			break;
-		case 'T':
-			options->tcti = optarg;
-			break;
-		case 'o':
-			options->output = optarg;
-			break;
-		case 'f':
-			options->force = true;
-			break;
-		case 'h':
-			help();
-			return 1;
-		default:
-			return -EINVAL;
-		}
-	}
-	if (ret < 0)
-		return ret;
-	if (argc - optind != 1)
-		return key_error(-EINVAL, "one KEY is wanted; see tls-handoff key csr --help");
-	options->source = argv[optind];
-	if (!options->subject && !options->name_count)
+	ret = key_options(argc, argv, &command, options, &options->tcti, &options->source);
+	if (ret == 0 && !options->subject && !options->name_count)
 		return key_error(-EINVAL, "a request needs a name: --dns, --ip or --subject");
-	return 0;
+	return ret;
 }
 
 /* What GnuTLS asks of a key that it does not hold */

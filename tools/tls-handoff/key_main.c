@@ -3,6 +3,8 @@
  * tls-handoff-key, what "tls-handoff key" runs: makes TPM keys, makes certificate
  * requests for them, shows them.
  */
+#include <errno.h>
+#include <getopt.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -47,6 +49,37 @@ int key_open(struct keys_opener *opener, const char *source, struct keys_object 
 		return key_error(ret, "%s: %s", source, words.text);
 	}
 	*ret_object = object;
+	return 0;
+}
+
+int key_options(int argc, char **argv, const struct key_options *options, void *data,
+		const char **ret_tcti, const char **ret_operand)
+{
+	const char *tcti = NULL;
+	int option, ret = 0;
+
+	while (ret == 0 &&
+	       (option = getopt_long(argc, argv, options->letters, options->table, NULL)) != -1) {
+		switch (option) {
+		case 'T':
+			tcti = optarg;
+			break;
+		case 'h':
+			options->help();
+			return 1;
+		case '?':
+			return -EINVAL;
+		default:
+			ret = options->take(option, data);
+		}
+	}
+	if (ret < 0)
+		return ret;
+	if (argc - optind != 1)
+		return key_error(-EINVAL, "one %s is wanted; see tls-handoff key %s --help",
+				 options->operand, options->name);
+	*ret_tcti = tcti;
+	*ret_operand = argv[optind];
 	return 0;
 }
 

@@ -45,34 +45,21 @@ static void help(void)
 	     "exit status: 0 it loads, 1 it does not, 2 usage");
 }
 
-/* 1 if there is nothing more to do, -EINVAL after a message. */
+static int take_option(int option, void *data)
+{
+	struct show_options *options = data;
+
+	options->json = true;
+	return 0;
+}
+
 static int parse_options(int argc, char **argv, struct show_options *options)
 {
 	static const struct option table[] = { { "json", no_argument, NULL, 'j' },
-					       { "tcti", required_argument, NULL, 'T' },
-					       { "help", no_argument, NULL, 'h' },
-					       { 0 } };
-	int option;
+					       KEY_COMMON_OPTIONS };
+	static const struct key_options command = { "show", "KEY", "h", table, help, take_option };
 
-	while ((option = getopt_long(argc, argv, "h", table, NULL)) != -1) {
-		switch (option) {
-		case 'j':
-			options->json = true;
-			break;
-		case 'T':
-			options->tcti = optarg;
-			break;
-		case 'h':
-			help();
-			return 1;
-		default:
-			return -EINVAL;
-		}
-	}
-	if (argc - optind != 1)
-		return key_error(-EINVAL, "one KEY is wanted; see tls-handoff key show --help");
-	options->source = argv[optind];
-	return 0;
+	return key_options(argc, argv, &command, options, &options->tcti, &options->source);
 }
 
 /* What a TPM's file says without its TPM */
