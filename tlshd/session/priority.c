@@ -15,9 +15,12 @@
 #define MAX_TEXT 512 /* bytes of a priority string */
 #define MAX_KEPT 64  /* strings; programs can ask for more different ones than that */
 
+/* The first group of the server's that the client knows is taken, with a HelloRetryRequest and so
+ * a round trip more if the client sent no key share of it: X25519 is what most send. */
 static const char base[] =
 	"NORMAL:-VERS-ALL:-CIPHER-ALL:-MAC-ALL:+AEAD:-SIGN-RSA-SHA1:-SIGN-ECDSA-SHA1:"
-	"-CTYPE-ALL:%SERVER_PRECEDENCE";
+	"-CTYPE-ALL:-GROUP-ALL:+GROUP-X25519:+GROUP-SECP256R1:+GROUP-X448:+GROUP-SECP384R1:"
+	"+GROUP-SECP521R1:%SERVER_PRECEDENCE";
 
 static GHashTable *kept; /* text: gnutls_priority_t */
 

@@ -13,7 +13,18 @@
 #include "handshake.h"
 #include "transport.h"
 
-#define RECORD_DATA 23
+#define RECORD_HANDSHAKE 22
+#define RECORD_DATA	 23
+#define RECORD_HEADER	 5
+#define SERVER_HELLO	 2
+#define RANDOM_AT	 6 /* in ServerHello: behind type, length and version */
+
+/* RFC 8446 4.1.3: the random of a ServerHello that is a HelloRetryRequest */
+static const uint8_t retry_random[] = {
+	0xcf, 0x21, 0xad, 0x74, 0xe5, 0x9a, 0x61, 0x11, 0xbe, 0x1d, 0x8c,
+	0x02, 0x1e, 0x65, 0xb8, 0x91, 0xc2, 0xa2, 0x11, 0x16, 0x7a, 0xbb,
+	0x8c, 0x5e, 0x07, 0x9e, 0x09, 0xe2, 0xc8, 0xa8, 0x33, 0x9c,
+};
 
 static size_t min_size(size_t a, size_t b)
 {
@@ -62,13 +73,26 @@ static int transport_pull_timeout(gnutls_transport_ptr_t arg, unsigned int ms)
 	return 1;
 }
 
+/* Whether the record at @bytes makes a TLS 1.3 client expect encrypted ones: it is one, or the
+ * ServerHello that the keys follow from. */
+static bool begins_encryption(const uint8_t *bytes, size_t size)
+{
+	const uint8_t *hello = bytes + RECORD_HEADER;
+
+	if (size && bytes[0] == RECORD_DATA)
+		return true;
+	return size >= RECORD_HEADER + RANDOM_AT + sizeof(retry_random) &&
+	       bytes[0] == RECORD_HANDSHAKE && hello[0] == SERVER_HELLO &&
+	       memcmp(hello + RANDOM_AT, retry_random, sizeof(retry_random)) != 0;
+}
+
 static ssize_t transport_push(gnutls_transport_ptr_t arg, const void *buffer, size_t size)
 {
 	struct handshake *handshake = arg;
 	const uint8_t *bytes = buffer;
 	size_t part;
 
-	handshake->encrypted_sent |= size && bytes[0] == RECORD_DATA;
+	handshake->encrypted_sent |= begins_encryption(bytes, size);
 	for (size_t sent = 0; sent < size; sent += part) {
 		part = min_size(size - sent, CHANNEL_MAX_BYTES);
 		if (handshake->closed ||
