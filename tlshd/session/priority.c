@@ -12,8 +12,8 @@
 #include "handshake.h"
 #include "priority.h"
 
-#define MAX_TEXT 512 /* bytes of a priority string */
-#define MAX_KEPT 64  /* strings; programs can ask for more different ones than that */
+#define MAX_TEXT 1024 /* bytes of a priority string */
+#define MAX_KEPT 64   /* strings; programs can ask for more different ones than that */
 
 /* The first group of the server's that the client knows is taken, with a HelloRetryRequest and so
  * a round trip more if the client sent no key share of it: X25519 is what most send. */
