@@ -299,12 +299,25 @@ int resume_judge(struct handshake *handshake)
 	return 0;
 }
 
+/* A ticket holds the client's certificates, and has to fit into 64 KiB: GnuTLS does not look. */
+static bool fits_ticket(const struct handshake *handshake)
+{
+	const gnutls_datum_t *certificates;
+	unsigned int count = 0;
+	size_t length = 0;
+
+	certificates = gnutls_certificate_get_peers(handshake->tls, &count);
+	for (unsigned int i = 0; certificates && i < count; i++)
+		length += certificates[i].size;
+	return length <= RESUME_MAX_CHAIN;
+}
+
 int resume_issue(struct handshake *handshake)
 {
 	const struct resume_attempt *attempt = &handshake->resume;
 	int r;
 
-	if (!attempt->enabled || !attempt->stek.newest ||
+	if (!attempt->enabled || !attempt->stek.newest || !fits_ticket(handshake) ||
 	    gnutls_protocol_get_version(handshake->tls) != GNUTLS_TLS1_3)
 		return 0;
 	do {

@@ -22,8 +22,9 @@ struct event_base;
 struct handshake;
 struct parameters;
 
-#define RESUME_TICKETS	     2 /* issued after a full handshake */
-#define RESUME_TICKETS_AGAIN 1 /* after a resumed one: for the one that was used */
+#define RESUME_TICKETS	     2		 /* issued after a full handshake */
+#define RESUME_TICKETS_AGAIN 1		 /* after a resumed one: for the one that was used */
+#define RESUME_MAX_CHAIN     (32 * 1024) /* bytes of a client's certificates; else no tickets */
 
 /* The room's */
 struct resume {

@@ -413,7 +413,7 @@ static void handle_message(struct session *session, const struct channel_message
 	}
 }
 
-/* TICKETS and its answer.  An action that we do not know counts nothing. */
+/* TICKETS and its answer */
 static int handle_tickets(struct room *room, const struct channel_message *msg)
 {
 	char text[CHANNEL_MAX_COUNTS] = "";
