@@ -143,16 +143,19 @@ int openssl_close(struct peer *peer)
 	return ret >= 0 ? 0 : result(peer, ret);
 }
 
+/*
+ * Reading alone may go on with it: only there OpenSSL lets data come in between. Its end is
+ * an error of reading.
+ */
 int openssl_renegotiate(struct peer *peer)
 {
-	int ret;
+	static bool wished;
 
 	ERR_clear_error();
-	if (SSL_renegotiate(peer->tls) != 1) {
+	if (!wished && SSL_renegotiate(peer->tls) != 1) {
 		peer->wrong = ERR_reason_error_string(ERR_peek_error());
 		return -EPROTO;
 	}
-	ret = result(peer, SSL_do_handshake(peer->tls));
-	/* What comes of it shows in the calls after it */
-	return ret == 1 || ret == -EAGAIN ? 0 : ret;
+	wished = true;
+	return -EAGAIN;
 }

@@ -12,7 +12,7 @@ ssize_t openssl_read(struct peer *peer, void *data, size_t size);
 ssize_t openssl_write(struct peer *peer, const void *data, size_t size);
 int openssl_update(struct peer *peer, bool request);
 int openssl_close(struct peer *peer);
-/* TLS 1.2: asks for a new handshake */
+/* TLS 1.2: asks for a new handshake, which never comes to its end */
 int openssl_renegotiate(struct peer *peer);
 
 #endif /* SELFTESTS_UPDATES_OPENSSL_H */

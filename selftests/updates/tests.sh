@@ -105,6 +105,33 @@ openssl_load() {	# ROLE CIPHER [SENDERS [THREADS]]
 	say_how "OpenSSL $1 $2"
 }
 
+has_lines() { [ "$(grep -c -e "$2" "$1")" -ge "$3" ]; }
+
+# A new session handler takes over, and when it has, the next one.
+replace_handlers() {
+	local count=0
+	until_true has_line tlshd.log 'handshake done'
+	while :; do
+		kill -HUP "$tlshd"
+		count=$((count + 1))
+		until_true has_lines tlshd.log 'have a new session handler' "$count"
+	done
+}
+
+load_with_handlers_replaced() {	# ROLE CIPHER
+	local common=(--bytes "$bytes" --updates "$updates") peer_options=(--cipher "$2")
+	local our_options=(--senders "$every_kind")
+	daemon "$rate"
+	replace_handlers &
+	pids+=("$!")
+	both "$1" peer_openssl
+	expect_all "$updates"
+	expect_same_counts
+	has_lines tlshd.log 'have a new session handler' 3 ||
+		fail "$(grep -c 'have a new session handler' tlshd.log) took over; $(cat tlshd.log)"
+	say_how "OpenSSL $1 $2, $(grep -c 'have a new session handler' tlshd.log) times another session handler"
+}
+
 # GnuTLS takes eight updates a second, and must not make requests.
 gnutls_load() {		# ROLE CIPHER
 	local common=(--bytes "$bytes" --updates 100)
@@ -139,7 +166,7 @@ event_loop_load() {	# ROLE CIPHER [OPTION]
 	both "$1" peer_handoff
 	expect_all "$updates"
 	expect_same_counts
-	say_how "event loop $1 $2 $3"
+	say_how "event loop $1 $2 ${3-}"
 }
 
 # Our close_notify is out, so their wishes for a new key of ours cannot be met any more.
@@ -262,6 +289,8 @@ add_loads() {
 	add $load.gnutls.server.chacha20_poly1305 gnutls_load server CHACHA20-POLY1305
 	add $load.gnutls.client.aes_128_gcm gnutls_load client AES-128-GCM
 	add $load.tls_handoff.aes_128_ccm own_load server AES-128-CCM
+	add $load.while_session_handlers_are_replaced load_with_handlers_replaced server \
+		TLS_AES_128_GCM_SHA256
 	add $load.with_poll event_loop_load server AES-128-GCM
 	add $load.with_edge_triggered_epoll event_loop_load client AES-256-GCM --edges
 	add $load.while_four_threads_send openssl_load server TLS_AES_128_GCM_SHA256 \
