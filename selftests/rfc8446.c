@@ -384,7 +384,7 @@ TEST_F(record, rfc8446_5_1_11_what_is_not_protected_is_never_taken)
 }
 
 /* change_cipher_spec behind Finished, alerts and handshake messages without protection */
-TEST_F(record, rfc8446_5_3_a_record_whose_outer_type_is_not_data_is_unexpected)
+TEST_F(record, rfc8446_5_0_3_a_record_whose_outer_type_is_not_data_is_unexpected)
 {
 	static const struct { const char *bytes; size_t length; } records[] = {
 		{ "\x14\3\3\0\1\1", 6 },
@@ -421,7 +421,7 @@ TEST_F(record, rfc8446_5_1_9_another_version_in_the_header_ends_the_connection)
 	}
 }
 
-TEST_F(record, rfc8446_5_4_records_of_unknown_types_hold_the_program_until_they_are_judged)
+TEST_F(record, rfc8446_5_0_4_records_of_unknown_types_hold_the_program_until_they_are_judged)
 {
 	struct pair *p = &self->pair;
 

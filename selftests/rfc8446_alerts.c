@@ -121,7 +121,7 @@ static void look(struct pair *p)
 		;
 }
 
-TEST_F_TIMEOUT(alert, rfc8446_6_4_and_5_every_alert_is_fatal_whatever_its_level, 120)
+TEST_F_TIMEOUT(alert, rfc8446_6_0_4_and_5_every_alert_is_fatal_whatever_its_level, 120)
 {
 	static const uint8_t levels[] = { WARNING, FATAL, 0, 255 };
 	struct pair *p = &self->pair;
@@ -151,7 +151,7 @@ TEST_F(alert, rfc8446_6_2_4_the_sentence_has_the_name_of_an_alert)
 	}
 }
 
-TEST_F_TIMEOUT(alert, rfc8446_6_4_in_tls12_the_level_says_what_an_alert_means, 120)
+TEST_F_TIMEOUT(alert, rfc8446_6_0_4_in_tls12_the_level_says_what_an_alert_means, 120)
 {
 	struct pair *p = &self->pair;
 
@@ -176,7 +176,7 @@ TEST_F_TIMEOUT(alert, rfc8446_6_4_in_tls12_the_level_says_what_an_alert_means, 1
 	}
 }
 
-TEST_F(alert, rfc8446_6_2_data_before_an_error_alert_is_delivered_and_none_behind_it)
+TEST_F(alert, rfc8446_6_0_2_data_before_an_error_alert_is_delivered_and_none_behind_it)
 {
 	struct pair *p = &self->pair;
 
@@ -187,7 +187,7 @@ TEST_F(alert, rfc8446_6_2_data_before_an_error_alert_is_delivered_and_none_behin
 	expect_told(_metadata, p, HANDSHAKE_FAILURE);
 }
 
-TEST_F(alert, rfc8446_6_2_an_error_alert_ends_a_sleeping_reader_and_a_stuck_sender)
+TEST_F(alert, rfc8446_6_0_2_an_error_alert_ends_a_sleeping_reader_and_a_stuck_sender)
 {
 	static char big[8 << 20];
 	struct pair *p = &self->pair;
@@ -205,7 +205,7 @@ TEST_F(alert, rfc8446_6_2_an_error_alert_ends_a_sleeping_reader_and_a_stuck_send
 	expect_over(_metadata, p, ECONNRESET);
 }
 
-TEST_F(alert, rfc8446_6_2_behind_a_ticket_it_is_told_when_the_ticket_was_read)
+TEST_F(alert, rfc8446_6_0_2_behind_a_ticket_it_is_told_when_the_ticket_was_read)
 {
 	struct pair *p = &self->pair;
 
@@ -221,7 +221,7 @@ TEST_F(alert, rfc8446_6_2_behind_a_ticket_it_is_told_when_the_ticket_was_read)
 	expect_told(_metadata, p, HANDSHAKE_FAILURE);
 }
 
-TEST_F(alert, rfc8446_6_2_between_the_parts_of_a_message_an_error_alert_is_told)
+TEST_F(alert, rfc8446_6_0_2_between_the_parts_of_a_message_an_error_alert_is_told)
 {
 	struct pair *p = &self->pair;
 
@@ -234,7 +234,7 @@ TEST_F(alert, rfc8446_6_2_between_the_parts_of_a_message_an_error_alert_is_told)
 	expect_told(_metadata, p, INTERNAL_ERROR);
 }
 
-TEST_F(alert, rfc8446_6_2_while_a_new_sending_key_is_due_senders_learn_of_it)
+TEST_F(alert, rfc8446_6_0_2_while_a_new_sending_key_is_due_senders_learn_of_it)
 {
 	struct pair *p = &self->pair;
 	struct call call = { .fd = p->app, .buffer = "data", .size = 4 };
@@ -251,7 +251,7 @@ TEST_F(alert, rfc8446_6_2_while_a_new_sending_key_is_due_senders_learn_of_it)
 	EXPECT_EQ(INTERNAL_ERROR, get_info(p->app).alert_received);
 }
 
-TEST_F(alert, rfc8446_6_2_after_our_close_notify_an_error_alert_is_told)
+TEST_F(alert, rfc8446_6_0_2_after_our_close_notify_an_error_alert_is_told)
 {
 	struct pair *p = &self->pair;
 	uint8_t type;

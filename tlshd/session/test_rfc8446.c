@@ -204,7 +204,7 @@ static void rfc8446_4_6_2_2_a_certificate_that_nobody_asked_for_is_unexpected(vo
 }
 
 /* RFC 8446 4: whatever else there is */
-static void rfc8446_4_6_other_handshake_messages_are_unexpected(void **state)
+static void rfc8446_4_6_0_1_other_handshake_messages_are_unexpected(void **state)
 {
 	uint8_t message[5] = { 0, 0, 0, 1, 0 };
 	char what[32];
@@ -379,7 +379,7 @@ static void rfc8446_5_1_6_an_alert_record_holds_one_alert(void **state)
 	}
 }
 
-static void rfc8446_5_4_records_of_other_types_are_unexpected(void **state)
+static void rfc8446_5_0_4_records_of_other_types_are_unexpected(void **state)
 {
 	struct connection c;
 	char what[32];
@@ -421,7 +421,7 @@ static void expect_told(struct connection *c, int alert)
 	connection_close(c);
 }
 
-static void rfc8446_6_4_and_5_every_alert_is_fatal_whatever_its_level(void **state)
+static void rfc8446_6_0_4_and_5_every_alert_is_fatal_whatever_its_level(void **state)
 {
 	static const uint8_t levels[] = { 1, 2, 0, 255 };
 	struct connection c;
@@ -438,7 +438,7 @@ static void rfc8446_6_4_and_5_every_alert_is_fatal_whatever_its_level(void **sta
 }
 
 /* RFC 5246 7.2: in TLS 1.2 the level says it */
-static void rfc8446_6_4_tls_1_2_warnings_go_on(void **state)
+static void rfc8446_6_0_4_tls_1_2_warnings_go_on(void **state)
 {
 	struct connection c;
 
@@ -489,7 +489,7 @@ static void rfc8446_6_2_1_an_alert_between_the_parts_of_a_message_is_told(void *
 	expect_told(&c, 80);
 }
 
-static void rfc8446_6_6_what_cannot_be_parsed_is_a_decode_error(void **state)
+static void rfc8446_6_0_6_what_cannot_be_parsed_is_a_decode_error(void **state)
 {
 	static const struct {
 		const char *name, *data;
@@ -604,7 +604,7 @@ int main(void)
 		cmocka_unit_test(rfc8446_4_6_1_8_a_ticket_of_a_client_is_unexpected),
 		cmocka_unit_test(rfc8446_4_6_2_1_a_request_for_a_certificate_is_unexpected),
 		cmocka_unit_test(rfc8446_4_6_2_2_a_certificate_that_nobody_asked_for_is_unexpected),
-		cmocka_unit_test(rfc8446_4_6_other_handshake_messages_are_unexpected),
+		cmocka_unit_test(rfc8446_4_6_0_1_other_handshake_messages_are_unexpected),
 		cmocka_unit_test(rfc8446_4_6_3_2_what_follows_a_key_update_has_the_next_key),
 		cmocka_unit_test(rfc8446_4_6_3_3_another_request_is_an_illegal_parameter),
 		cmocka_unit_test(rfc8446_4_6_3_4_a_request_is_answered_before_more_data),
@@ -615,13 +615,13 @@ int main(void)
 		cmocka_unit_test(rfc8446_5_1_4_a_key_update_ends_its_record),
 		cmocka_unit_test(rfc8446_5_1_4_a_cut_key_update_ends_its_record),
 		cmocka_unit_test(rfc8446_5_1_6_an_alert_record_holds_one_alert),
-		cmocka_unit_test(rfc8446_5_4_records_of_other_types_are_unexpected),
+		cmocka_unit_test(rfc8446_5_0_4_records_of_other_types_are_unexpected),
 		cmocka_unit_test(rfc8446_5_4_1_an_empty_handshake_record_is_unexpected),
-		cmocka_unit_test(rfc8446_6_4_and_5_every_alert_is_fatal_whatever_its_level),
-		cmocka_unit_test(rfc8446_6_4_tls_1_2_warnings_go_on),
+		cmocka_unit_test(rfc8446_6_0_4_and_5_every_alert_is_fatal_whatever_its_level),
+		cmocka_unit_test(rfc8446_6_0_4_tls_1_2_warnings_go_on),
 		cmocka_unit_test(rfc8446_6_1_6_user_canceled_goes_on),
 		cmocka_unit_test(rfc8446_6_2_1_an_alert_between_the_parts_of_a_message_is_told),
-		cmocka_unit_test(rfc8446_6_6_what_cannot_be_parsed_is_a_decode_error),
+		cmocka_unit_test(rfc8446_6_0_6_what_cannot_be_parsed_is_a_decode_error),
 		cmocka_unit_test(rfc8446_6_2_3_a_record_that_fails_in_the_kernel_has_its_alert),
 		cmocka_unit_test(rfc5246_7_4_1_1_a_hello_request_is_declined_whole_and_in_parts),
 		cmocka_unit_test(rfc5246_7_4_1_2_a_client_hello_is_declined_whole_and_in_parts),

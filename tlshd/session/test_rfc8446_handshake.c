@@ -390,7 +390,7 @@ static void rfc8446_4_6_1_1_a_ticket_before_finished_is_refused(void **state)
 	expect_refused(&p, EPROTO, ALERT_UNEXPECTED_MESSAGE);
 }
 
-static void rfc8446_5_1_change_cipher_spec_is_dropped_until_finished(void **state)
+static void rfc8446_5_0_1_change_cipher_spec_is_dropped_until_finished(void **state)
 {
 	struct play p;
 
@@ -405,7 +405,7 @@ static void rfc8446_5_1_change_cipher_spec_is_dropped_until_finished(void **stat
 	}
 }
 
-static void rfc8446_5_2_another_change_cipher_spec_is_refused(void **state)
+static void rfc8446_5_0_2_another_change_cipher_spec_is_refused(void **state)
 {
 	static const char *const bodies[] = { "\2", "\0", "\1\1" };
 	struct play p;
@@ -423,7 +423,7 @@ static void rfc8446_5_2_another_change_cipher_spec_is_refused(void **state)
 	}
 }
 
-static void rfc8446_5_3_change_cipher_spec_before_client_hello_is_refused(void **state)
+static void rfc8446_5_0_3_change_cipher_spec_before_client_hello_is_refused(void **state)
 {
 	struct play p;
 
@@ -435,7 +435,7 @@ static void rfc8446_5_3_change_cipher_spec_before_client_hello_is_refused(void *
 	expect_refused(&p, EPROTO, ALERT_UNEXPECTED_MESSAGE);
 }
 
-static void rfc8446_5_4_records_of_other_types_are_refused(void **state)
+static void rfc8446_5_0_4_records_of_other_types_are_refused(void **state)
 {
 	static const uint8_t types[] = { 1, 24, 25, 99, 255 };
 	struct play p;
@@ -644,7 +644,7 @@ static void expect_told(struct play *p, int alert)
 	connection_close(&p->c);
 }
 
-static void rfc8446_6_5_every_fatal_alert_ends_the_handshake(void **state)
+static void rfc8446_6_0_5_every_fatal_alert_ends_the_handshake(void **state)
 {
 	struct play p;
 
@@ -659,7 +659,7 @@ static void rfc8446_6_5_every_fatal_alert_ends_the_handshake(void **state)
 }
 
 /* Before a version is chosen a warning may be TLS 1.2's */
-static void rfc8446_6_4_the_level_of_an_alert_means_nothing(void **state)
+static void rfc8446_6_0_4_the_level_of_an_alert_means_nothing(void **state)
 {
 	static const uint8_t levels[] = { 1, 0, 3, 255 };
 	struct play p;
@@ -712,10 +712,10 @@ int main(void)
 		cmocka_unit_test(rfc8446_5_1_4_finished_ends_its_record),
 		cmocka_unit_test(rfc8446_4_6_3_1_a_key_update_before_finished_is_refused),
 		cmocka_unit_test(rfc8446_4_6_1_1_a_ticket_before_finished_is_refused),
-		cmocka_unit_test(rfc8446_5_1_change_cipher_spec_is_dropped_until_finished),
-		cmocka_unit_test(rfc8446_5_2_another_change_cipher_spec_is_refused),
-		cmocka_unit_test(rfc8446_5_3_change_cipher_spec_before_client_hello_is_refused),
-		cmocka_unit_test(rfc8446_5_4_records_of_other_types_are_refused),
+		cmocka_unit_test(rfc8446_5_0_1_change_cipher_spec_is_dropped_until_finished),
+		cmocka_unit_test(rfc8446_5_0_2_another_change_cipher_spec_is_refused),
+		cmocka_unit_test(rfc8446_5_0_3_change_cipher_spec_before_client_hello_is_refused),
+		cmocka_unit_test(rfc8446_5_0_4_records_of_other_types_are_refused),
 		cmocka_unit_test(rfc8446_5_1_11_data_before_finished_is_refused),
 		cmocka_unit_test(rfc8446_5_1_9_the_version_of_a_plain_record_means_nothing),
 		cmocka_unit_test(rfc8446_5_1_10_a_record_that_is_too_long_is_record_overflow),
@@ -726,8 +726,8 @@ int main(void)
 		cmocka_unit_test(rfc8446_5_4_2_padding_is_taken_off),
 		cmocka_unit_test(rfc8446_5_4_3_a_record_of_nothing_but_zeros_is_refused),
 		cmocka_unit_test(rfc8446_5_1_6_alerts_cut_or_joined_end_the_handshake),
-		cmocka_unit_test(rfc8446_6_5_every_fatal_alert_ends_the_handshake),
-		cmocka_unit_test(rfc8446_6_4_the_level_of_an_alert_means_nothing),
+		cmocka_unit_test(rfc8446_6_0_5_every_fatal_alert_ends_the_handshake),
+		cmocka_unit_test(rfc8446_6_0_4_the_level_of_an_alert_means_nothing),
 		cmocka_unit_test(rfc8446_6_1_6_user_canceled_ends_the_handshake),
 		cmocka_unit_test(rfc8446_6_1_1_close_notify_ends_the_handshake),
 	};
