@@ -143,8 +143,8 @@ resumed_curl_client() {		# PROFILE curl's ARGUMENT...
 		2> peer.err || fail "curl: $(tail -n 3 peer.err) $(cat err)"
 	expect_same got "$payload"
 	expect_same again "$payload"
-	expect_words 'SSL reusing session' peer.err
 	expect_both_connections
+	expect_words 'SSL reusing session' peer.err
 	expect_signatures 1
 }
 
