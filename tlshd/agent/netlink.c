@@ -166,7 +166,7 @@ static uint64_t get_u64(struct nlattr **attrs, int type)
 	return attrs[type] ? nla_get_u64(attrs[type]) : 0;
 }
 
-/* One session of GET's answer. */
+/* One session of the answer to GET. */
 static int parse_session(struct nlattr **attrs, struct netlink_session *s)
 {
 	struct handshake *h = &s->handshake;

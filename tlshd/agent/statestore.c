@@ -88,7 +88,7 @@ static unsigned int name_number(const char *name)
 	unsigned long number;
 	char *end;
 
-	if (strncmp(name, STATE_NAME, strlen(STATE_NAME)))
+	if (strncmp(name, STATE_NAME, strlen(STATE_NAME)) != 0)
 		return 0;
 	name += strlen(STATE_NAME);
 	number = strtoul(name, &end, 10);
@@ -223,7 +223,7 @@ size_t statestore_list(const struct statestore *store, int *fds, size_t size)
 
 int statestore_pass_on(struct statestore *store)
 {
-	int i, high, count = store->count;
+	int i, high, count = store->count, used = 0;
 	char names[STATESTORE_MAX * 20] = "", number[24];
 
 	/* Out of the way first: a source may be another one's target. */
@@ -236,9 +236,8 @@ int statestore_pass_on(struct statestore *store)
 	for (i = 0; i < count; i++) {
 		if (dup2(store->entries[i].fd, SD_LISTEN_FDS_START + i) < 0)
 			return -errno;
-		snprintf(number, sizeof(number), "%s" STATE_NAME "%u", i ? ":" : "",
-			 store->entries[i].number);
-		strcat(names, number);
+		used += snprintf(names + used, sizeof(names) - used, "%s" STATE_NAME "%u",
+				 i ? ":" : "", store->entries[i].number);
 	}
 	if (close_range(SD_LISTEN_FDS_START + count, ~0u, 0) < 0)
 		return -errno;
