@@ -441,6 +441,19 @@ static int handle_hello(struct room *room, const struct channel_message *msg)
 	return 0;
 }
 
+/* Messages for the whole room */
+static int handle_general(struct room *room, const struct channel_message *msg)
+{
+	int r = -EPROTO;
+
+	if (room->sessions->greeted && msg->type == CHANNEL_TICKETS)
+		r = handle_tickets(room, msg);
+	else if (room->sessions->greeted && msg->type == CHANNEL_RESTORE)
+		r = succession_restore(room);
+	/* the agent is gone, but what it said before may still wait for us */
+	return r == -EPIPE ? 0 : r;
+}
+
 int session_message(void *arg, const struct channel_message *msg)
 {
 	struct room *room = arg;
@@ -449,11 +462,9 @@ int session_message(void *arg, const struct channel_message *msg)
 
 	if (msg->type == CHANNEL_HELLO)
 		return handle_hello(room, msg);
-	if (room->sessions->greeted && msg->type == CHANNEL_TICKETS && msg->session == 0)
-		return handle_tickets(room, msg);
-	if (room->sessions->greeted && msg->type == CHANNEL_RESTORE && msg->session == 0)
-		return succession_restore(room);
-	if (!room->sessions->greeted || msg->session == 0)
+	if (msg->session == 0)
+		return handle_general(room, msg);
+	if (!room->sessions->greeted)
 		return -EPROTO;
 	session = g_hash_table_lookup(room->sessions->by_id, &msg->session);
 	if (session)

@@ -556,19 +556,6 @@ static void renegotiation_is_declined(void **state)
 	}
 }
 
-static void exporters_are_refused_until_they_exist(void **state)
-{
-	struct connection c;
-	uint8_t request[16] = { 0 };
-
-	establish_client(&c);
-	rig_send(&rig, CHANNEL_EXPORT, c.id, request, sizeof(request));
-	while (!c.failed)
-		assert_true(rig_step(&rig));
-	assert_int_equal(c.status, EPROTO);
-	connection_close(&c);
-}
-
 static void the_environment_cannot_ask_for_secrets(void **state)
 {
 	const struct peer_setup client = { 0 };
@@ -619,7 +606,6 @@ int main(void)
 		cmocka_unit_test(records_that_fail_in_the_kernel_are_told_to_the_peer),
 		cmocka_unit_test(renegotiation_is_declined),
 		cmocka_unit_test(the_environment_cannot_ask_for_secrets),
-		cmocka_unit_test(exporters_are_refused_until_they_exist),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -133,6 +133,11 @@ void peer_key_update(struct peer *peer, bool request)
 	peer->ops->key_update(peer, request);
 }
 
+void peer_export(struct peer *peer, const struct peer_export *export, uint8_t *ret)
+{
+	peer->ops->export(peer, export, ret);
+}
+
 void peer_renegotiate(struct peer *peer)
 {
 	peer->ops->renegotiate(peer);

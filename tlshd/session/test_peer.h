@@ -43,6 +43,13 @@ void peer_remember(struct peer *peer);
 /* How many tickets the memory was told of */
 unsigned int peer_memory_tickets(const struct peer_memory *memory);
 
+/* What an exporter is asked for; @context is NULL if absent. */
+struct peer_export {
+	const char *label;
+	const uint8_t *context;
+	size_t context_length, length;
+};
+
 struct peer *peer_openssl(const struct peer_setup *setup);
 struct peer *peer_gnutls(const struct peer_setup *setup);
 void peer_free(struct peer *peer);
@@ -73,6 +80,10 @@ void peer_write(struct peer *peer, const void *data, size_t length);
 int peer_read(struct peer *peer, void *data, size_t max);
 /* TLS 1.3 */
 void peer_key_update(struct peer *peer, bool request);
+/* Keying material, @export->length bytes */
+void peer_export(struct peer *peer, const struct peer_export *export, uint8_t *ret);
+/* GnuTLS only: its tls-exporter channel binding, 32 bytes */
+void peer_binding(struct peer *peer, uint8_t *ret);
 /* TLS 1.2: asks for a new handshake */
 void peer_renegotiate(struct peer *peer);
 

@@ -135,8 +135,30 @@ static void remember(struct peer *peer)
 	gnutls_free(data.data);
 }
 
+static void export_material(struct peer *peer, const struct peer_export *export, uint8_t *ret)
+{
+	assert_int_equal(gnutls_prf_rfc5705(gnutls_of(peer)->tls, strlen(export->label),
+					    export->label, export->context_length,
+					    (const char *)export->context, export->length,
+					    (char *)ret),
+			 0);
+}
+
+void peer_binding(struct peer *peer, uint8_t *ret)
+{
+	gnutls_datum_t binding;
+
+	assert_int_equal(gnutls_session_channel_binding(gnutls_of(peer)->tls,
+							GNUTLS_CB_TLS_EXPORTER, &binding),
+			 0);
+	assert_int_equal(binding.size, 32);
+	memcpy(ret, binding.data, binding.size);
+	gnutls_free(binding.data);
+}
+
 static const struct peer_ops gnutls_ops = {
-	handshake, write_data, read_data, key_update, renegotiate, resumed, remember, free_peer,
+	handshake, write_data, read_data,	key_update, renegotiate,
+	resumed,   remember,   export_material, free_peer,
 };
 
 static void set_memory(struct gnutls_peer *p, const struct peer_setup *setup)

@@ -20,6 +20,7 @@ struct peer_ops {
 	void (*renegotiate)(struct peer *peer);
 	bool (*resumed)(const struct peer *peer);
 	void (*remember)(struct peer *peer);
+	void (*export)(struct peer *peer, const struct peer_export *export, uint8_t *ret);
 	void (*free)(struct peer *peer);
 };
 

@@ -191,9 +191,19 @@ static void openssl_remember(struct peer *peer)
 	assert_non_null(peer->memory->openssl);
 }
 
+static void openssl_export(struct peer *peer, const struct peer_export *export, uint8_t *ret)
+{
+	assert_int_equal(SSL_export_keying_material(openssl_of(peer)->ssl, ret, export->length,
+						    export->label, strlen(export->label),
+						    export->context, export->context_length,
+						    export->context != NULL),
+			 1);
+}
+
 static const struct peer_ops openssl_ops = {
-	openssl_handshake,   openssl_write,   openssl_read,	openssl_key_update,
-	openssl_renegotiate, openssl_resumed, openssl_remember, openssl_free,
+	openssl_handshake,  openssl_write,	 openssl_read,
+	openssl_key_update, openssl_renegotiate, openssl_resumed,
+	openssl_remember,   openssl_export,	 openssl_free,
 };
 
 static int note_ticket(SSL *ssl, SSL_SESSION *session)

@@ -20,6 +20,8 @@
 #include "test_pki.h"
 #include "test_rig.h"
 
+#define AT_ONCE 64
+
 static const char config[] = "[profile client]\n"
 			     "truststore = ca.pem\n"
 			     "crl = crl.pem\n"
@@ -634,12 +636,12 @@ static void a_changed_byte_at_each_place_is_noticed(void **state)
 
 static void many_handshakes_at_once(void **state)
 {
-	static struct connection connections[RIG_MAX_CONNECTIONS];
+	static struct connection connections[AT_ONCE];
 	const struct peer_setup client = { .certificate = "client.pem", .key = "client.key" };
-	size_t open = RIG_MAX_CONNECTIONS;
+	size_t open = AT_ONCE;
 	bool moved;
 
-	for (size_t i = 0; i < RIG_MAX_CONNECTIONS; i++) {
+	for (size_t i = 0; i < AT_ONCE; i++) {
 		struct attr_builder options = rig_options(TLS_HANDOFF_SERVER, "request");
 
 		connection_open(&connections[i], &rig, &options, peer_openssl(&client));
@@ -647,7 +649,7 @@ static void many_handshakes_at_once(void **state)
 	while (open) {
 		moved = false;
 		open = 0;
-		for (size_t i = 0; i < RIG_MAX_CONNECTIONS; i++) {
+		for (size_t i = 0; i < AT_ONCE; i++) {
 			struct connection *c = &connections[i];
 
 			assert_false(c->failed);
@@ -659,7 +661,7 @@ static void many_handshakes_at_once(void **state)
 		if (open && !moved)
 			assert_true(rig_step(&rig));
 	}
-	for (size_t i = 0; i < RIG_MAX_CONNECTIONS; i++) {
+	for (size_t i = 0; i < AT_ONCE; i++) {
 		connection_run(&connections[i]);
 		connection_exchange(&connections[i]);
 		connection_close(&connections[i]);

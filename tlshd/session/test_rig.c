@@ -24,8 +24,9 @@
 #include "test_pki.h"
 #include "test_rig.h"
 
-#define NOBODY	 65534
-#define DEADLINE 60000 /* ms for one message */
+#define NOBODY	       65534
+#define EXPORT_REQUEST 0x12345678
+#define DEADLINE       60000 /* ms for one message */
 
 static char folder[64];
 
@@ -85,7 +86,7 @@ static const char *program(const char *variable)
 static pid_t spawn(const char *path, int log, const int *fds, int count)
 {
 	pid_t pid = fork();
-	int moved[2];
+	int moved[3];
 
 	assert_true(pid >= 0);
 	if (pid)
@@ -102,19 +103,17 @@ static pid_t spawn(const char *path, int log, const int *fds, int count)
 		/* a sanitizer wants to be the first, and need not be */
 		setenv("ASAN_OPTIONS", "verify_asan_link_order=0", 1);
 	}
-	execl(path, path, "-c", "tlshd.conf", "-s", "-v", (char *)NULL);
+	execl(path, path, "-c", "tlshd.conf", "-s", "-v", count > 2 ? "-r" : NULL, "5",
+	      (char *)NULL);
 	_exit(127);
 }
 
-void rig_start(struct rig *rig, const char *config)
+static void start(struct rig *rig)
 {
 	uint32_t version = htole32(CHANNEL_VERSION);
 	int agent[2], keys[2], log;
-	int session_fds[2];
+	int session_fds[3];
 
-	memset(rig, 0, sizeof(*rig));
-	write_config(config);
-	strcpy(rig->log, "log");
 	log = open(rig->log, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600);
 	assert_true(log >= 0);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, agent), 0);
@@ -122,7 +121,11 @@ void rig_start(struct rig *rig, const char *config)
 	session_fds[0] = agent[1];
 	session_fds[1] = keys[1];
 	rig->keys = spawn(program("TLSHD_KEYS"), log, keys, 1);
-	rig->session = spawn(program("TLSHD_SESSION"), log, session_fds, 2);
+	session_fds[2] = rig->memory;
+	rig->session = spawn(program("TLSHD_SESSION"), log, session_fds, rig->memory < 0 ? 2 : 3);
+	if (rig->memory >= 0)
+		close(rig->memory);
+	rig->memory = -1;
 	close(agent[1]);
 	close(keys[0]);
 	close(keys[1]);
@@ -130,6 +133,15 @@ void rig_start(struct rig *rig, const char *config)
 	rig->fd = agent[0];
 	rig_send(rig, CHANNEL_HELLO, 0, &version, sizeof(version));
 	assert_true(rig_step(rig)); /* its HELLO */
+}
+
+void rig_start(struct rig *rig, const char *config)
+{
+	memset(rig, 0, sizeof(*rig));
+	rig->memory = -1;
+	write_config(config);
+	strcpy(rig->log, "log");
+	start(rig);
 }
 
 void rig_expect_killed(pid_t *pid)
@@ -158,6 +170,40 @@ void rig_stop(struct rig *rig)
 	close(rig->fd);
 	wait_for_end(rig->session);
 	wait_for_end(rig->keys);
+	if (rig->memory >= 0)
+		close(rig->memory);
+}
+
+void rig_end_session(struct rig *rig)
+{
+	assert_int_equal(shutdown(rig->fd, SHUT_WR), 0);
+	while (rig_step(rig))
+		;
+	close(rig->fd);
+	wait_for_end(rig->session);
+	wait_for_end(rig->keys);
+}
+
+void rig_start_successor(struct rig *rig, const char *config)
+{
+	if (config)
+		write_config(config);
+	start(rig);
+}
+
+void rig_restore(struct rig *rig)
+{
+	rig->restored_all = false;
+	rig_send(rig, CHANNEL_RESTORE, 0, NULL, 0);
+	while (!rig->restored_all)
+		assert_true(rig_step(rig));
+}
+
+void rig_succeed(struct rig *rig)
+{
+	rig_end_session(rig);
+	rig_start_successor(rig, NULL);
+	rig_restore(rig);
 }
 
 int rig_check(const char *config, char *output, size_t size)
@@ -334,6 +380,7 @@ static void take_record(struct connection *c, const uint8_t *payload, size_t len
 		c->alert_level = payload[3];
 		c->alert_record = payload[4];
 	}
+	c->records++;
 	n = record_seal(&c->tx, payload[0], payload + 3, data, wire);
 	if (c->peer)
 		peer_put(c->peer, wire, n);
@@ -343,6 +390,38 @@ static void take_record(struct connection *c, const uint8_t *payload, size_t len
 		if (!c->stuck)
 			rig_send(c->rig, CHANNEL_SENT, c->id, NULL, 0);
 	}
+}
+
+static void take_exported(struct connection *c, const uint8_t *payload, size_t length)
+{
+	uint32_t head[2];
+
+	assert_true(length >= sizeof(head) && length <= sizeof(head) + sizeof(c->export));
+	memcpy(head, payload, sizeof(head));
+	assert_int_equal(le32toh(head[0]), EXPORT_REQUEST);
+	c->export_error = le32toh(head[1]);
+	c->export_length = length - sizeof(head);
+	memcpy(c->export, payload + sizeof(head), c->export_length);
+	c->exported++;
+}
+
+static void take_restored(struct rig *rig, struct connection *c, const struct rig_message *m)
+{
+	struct channel_restored restored;
+
+	if (!c) {
+		assert_int_equal(m->length, sizeof(rig->restored));
+		memcpy(&rig->restored, m->payload, sizeof(rig->restored));
+		rig->restored = le32toh(rig->restored);
+		rig->restored_all = true;
+		return;
+	}
+	assert_int_equal(m->length, sizeof(restored));
+	assert_false(rig->restored_all);
+	memcpy(&restored, m->payload, sizeof(restored));
+	c->tx_generation = le64toh(restored.tx_generation);
+	c->rx_generation = le64toh(restored.rx_generation);
+	c->restored++;
 }
 
 static void take_message(struct connection *c, const struct rig_message *m)
@@ -380,22 +459,44 @@ static void take_message(struct connection *c, const struct rig_message *m)
 		c->continues++;
 		c->last_continue = number;
 		break;
+	case CHANNEL_EXPORTED:
+		take_exported(c, m->payload, m->length);
+		break;
 	default:
 		fail_msg("message %u", m->type);
 	}
+}
+
+/* HELLO's: ours to pass on. */
+static int take_descriptor(struct msghdr *msg)
+{
+	struct cmsghdr *header = CMSG_FIRSTHDR(msg);
+	int fd = -1;
+
+	if (header && header->cmsg_type == SCM_RIGHTS)
+		memcpy(&fd, CMSG_DATA(header), sizeof(fd));
+	return fd;
 }
 
 static bool receive(struct rig *rig, uint64_t *id, struct rig_message *m)
 {
 	uint8_t packet[sizeof(struct channel_header) + CHANNEL_MAX_PAYLOAD];
 	struct pollfd pollfd = { rig->fd, POLLIN, 0 };
+	char control[CMSG_SPACE(sizeof(int))] __attribute__((aligned(8)));
+	struct iovec iov = { packet, sizeof(packet) };
+	struct msghdr msg = { .msg_iov = &iov,
+			      .msg_iovlen = 1,
+			      .msg_control = control,
+			      .msg_controllen = sizeof(control) };
 	struct channel_message parsed;
 	ssize_t n;
 
 	assert_int_equal(poll(&pollfd, 1, DEADLINE), 1);
-	n = recv(rig->fd, packet, sizeof(packet), 0);
+	n = recvmsg(rig->fd, &msg, MSG_CMSG_CLOEXEC);
 	if (n <= 0)
 		return false;
+	if (msg.msg_controllen)
+		rig->memory = take_descriptor(&msg);
 	assert_int_equal(channel_parse(packet, (size_t)n, &parsed), 0);
 	*id = parsed.session;
 	m->type = parsed.type;
@@ -417,10 +518,21 @@ bool rig_step(struct rig *rig)
 		take_counts(rig, &message);
 		return true;
 	}
+	if (message.type == CHANNEL_RETIRE) {
+		rig->retiring = true;
+		return true;
+	}
+	if (message.type == CHANNEL_RESTORED && id == 0) {
+		take_restored(rig, NULL, &message);
+		return true;
+	}
 	for (size_t i = 0; i < RIG_MAX_CONNECTIONS; i++) {
 		if (!rig->connections[i] || rig->connections[i]->id != id)
 			continue;
-		take_message(rig->connections[i], &message);
+		if (message.type == CHANNEL_RESTORED)
+			take_restored(rig, rig->connections[i], &message);
+		else
+			take_message(rig->connections[i], &message);
 		return true;
 	}
 	return true; /* crossed our CLOSE */
@@ -571,6 +683,30 @@ void connection_record(struct connection *c, uint8_t type, const void *data, siz
 	if (length)
 		memcpy(payload + 1, data, length);
 	rig_send(c->rig, CHANNEL_RECORD, c->id, payload, 1 + length);
+}
+
+void connection_export(struct connection *c, const char *label, const uint8_t *context,
+		       size_t context_length, size_t length)
+{
+	const struct channel_export export = {
+		.request = htole32(EXPORT_REQUEST),
+		.label_len = htole16((uint16_t)strlen(label)),
+		.context_len = htole16((uint16_t)context_length),
+		.out_len = htole16((uint16_t)length),
+		.flags = htole16(context != NULL),
+	};
+	uint8_t payload[sizeof(export) + 2 * 512];
+	unsigned int before = c->exported;
+	size_t at = sizeof(export) + strlen(label);
+
+	assert_true(at + context_length <= sizeof(payload));
+	memcpy(payload, &export, sizeof(export));
+	memcpy(payload + sizeof(export), label, strlen(label));
+	if (context_length)
+		memcpy(payload + at, context, context_length);
+	rig_send(c->rig, CHANNEL_EXPORT, c->id, payload, at + context_length);
+	while (!c->failed && c->exported == before)
+		assert_true(rig_step(c->rig));
 }
 
 void connection_close(struct connection *c)

@@ -17,16 +17,20 @@
 #include "test_record.h"
 #include "../../uapi/linux/tls_handoff.h"
 
-#define RIG_MAX_CONNECTIONS 64
+#define RIG_MAX_CONNECTIONS 1024
 
 struct rig {
 	pid_t session, keys;
-	int fd; /* the agent's end of the channel */
+	int fd;	    /* the agent's end of the channel */
+	int memory; /* that came with HELLO, or -1 */
 	uint64_t last_id;
 	struct connection *connections[RIG_MAX_CONNECTIONS];
 	char log[64]; /* file with both programs' lines */
 	bool counted; /* COUNTS came */
 	char counts[CHANNEL_MAX_COUNTS + 1];
+	bool retiring;	   /* RETIRE came */
+	bool restored_all; /* the last RESTORED came: */
+	uint32_t restored; /* with this number */
 };
 
 /* A message to the agent, kept until it is looked at */
@@ -65,6 +69,13 @@ struct connection {
 	bool stuck;	  /* the socket has no room: no SENT for new sending keys */
 	int alert_record; /* description of the last alert RECORD, or -1 */
 	int alert_level;
+	unsigned int records;  /* RECORD messages seen */
+	unsigned int exported; /* EXPORTED messages seen */
+	uint32_t export_error; /* of the last */
+	size_t export_length;
+	uint8_t export[255];
+	unsigned int restored;		       /* RESTORED messages seen */
+	uint64_t tx_generation, rx_generation; /* as the last said */
 };
 
 /* Makes a folder with the test PKI and enters it, as an unprivileged user. */
@@ -75,6 +86,14 @@ void rig_leave_folder(void);
 void rig_start(struct rig *rig, const char *config);
 /* Closes the channel; both must end by themselves with status 0. */
 void rig_stop(struct rig *rig);
+/* The agent's last word, what is still said to it, the session handler's end with status 0, and
+ * then both programs anew on @config (NULL: the one there is), with what the old one left. */
+void rig_end_session(struct rig *rig);
+void rig_start_successor(struct rig *rig, const char *config);
+/* RESTORE, until all is restored */
+void rig_restore(struct rig *rig);
+/* All three */
+void rig_succeed(struct rig *rig);
 /* Waits for a process that was killed; rig_stop() passes over it then. */
 void rig_expect_killed(pid_t *pid);
 /* tlshd-session -t: exit status; standard error in @output. */
@@ -114,6 +133,9 @@ void connection_exchange(struct connection *c);
 void connection_divert(struct connection *c);
 /* RECORD of the agent */
 void connection_record(struct connection *c, uint8_t type, const void *data, size_t length);
+/* EXPORT and its answer; @context is NULL if absent. */
+void connection_export(struct connection *c, const char *label, const uint8_t *context,
+		       size_t context_length, size_t length);
 /* CLOSE and forget, freeing the peer */
 void connection_close(struct connection *c);
 
