@@ -4,10 +4,10 @@
  * as if it ran over QUIC, and has no way to the peer any more.
  */
 #include <errno.h>
+#include <glib.h>
 #include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/queue.h>
 #include <event2/event.h>
 
 #include "awaiting.h"
@@ -19,7 +19,7 @@
 #define MESSAGE_HEADER 4 /* bytes */
 
 struct awaiting_session {
-	TAILQ_ENTRY(awaiting_session) next;
+	GList link; /* in the list */
 	struct awaiting *awaiting;
 	struct session *session;
 	gnutls_session_t tls;
@@ -31,8 +31,7 @@ struct awaiting_session {
 };
 
 struct awaiting {
-	TAILQ_HEAD(, awaiting_session) list; /* the oldest first */
-	size_t count;
+	GQueue list; /* the oldest first */
 	struct tickets *cache;
 	struct counts *counts;
 	struct event *timer; /* for the oldest; when there is none any more, once for the heap */
@@ -40,7 +39,7 @@ struct awaiting {
 
 static void arm(struct awaiting *awaiting)
 {
-	const struct awaiting_session *oldest = TAILQ_FIRST(&awaiting->list);
+	const struct awaiting_session *oldest = g_queue_peek_head(&awaiting->list);
 	uint64_t now = boottime_seconds();
 	struct timeval delay = { .tv_sec = 1 };
 
@@ -53,13 +52,12 @@ static void end(struct awaiting_session *waiting)
 {
 	struct awaiting *awaiting = waiting->awaiting;
 
-	TAILQ_REMOVE(&awaiting->list, waiting, next);
-	awaiting->count--;
+	g_queue_unlink(&awaiting->list, &waiting->link);
 	waiting->session->awaiting = NULL;
 	gnutls_deinit(waiting->tls);
 	explicit_bzero(waiting, sizeof(*waiting));
 	free(waiting);
-	if (!awaiting->count)
+	if (g_queue_is_empty(&awaiting->list))
 		arm(awaiting);
 }
 
@@ -69,7 +67,7 @@ static void handle_timer(evutil_socket_t fd, short what, void *arg)
 	uint64_t now = boottime_seconds();
 	struct awaiting_session *oldest;
 
-	while ((oldest = TAILQ_FIRST(&awaiting->list)) &&
+	while ((oldest = g_queue_peek_head(&awaiting->list)) &&
 	       oldest->since + AWAITING_MAX_SECONDS <= now)
 		end(oldest);
 	if (oldest)
@@ -85,7 +83,7 @@ int awaiting_new(struct event_base *base, struct tickets *tickets, struct counts
 
 	if (!awaiting)
 		return -ENOMEM;
-	TAILQ_INIT(&awaiting->list);
+	g_queue_init(&awaiting->list);
 	awaiting->cache = tickets;
 	awaiting->counts = counts;
 	awaiting->timer = event_new(base, -1, 0, handle_timer, awaiting);
@@ -199,8 +197,8 @@ void awaiting_add(struct awaiting *awaiting, struct session *session, gnutls_ses
 		gnutls_deinit(tls);
 		return;
 	}
-	if (awaiting->count >= AWAITING_MAX_SESSIONS)
-		end(TAILQ_FIRST(&awaiting->list));
+	if (g_queue_get_length(&awaiting->list) >= AWAITING_MAX_SESSIONS)
+		end(g_queue_peek_head(&awaiting->list));
 	waiting->awaiting = awaiting;
 	waiting->session = session;
 	waiting->tls = tls;
@@ -208,8 +206,9 @@ void awaiting_add(struct awaiting *awaiting, struct session *session, gnutls_ses
 	waiting->lifetime = lifetime;
 	waiting->since = boottime_seconds();
 	session->awaiting = waiting;
-	TAILQ_INSERT_TAIL(&awaiting->list, waiting, next);
-	if (++awaiting->count == 1)
+	waiting->link.data = waiting;
+	g_queue_push_tail_link(&awaiting->list, &waiting->link);
+	if (g_queue_get_length(&awaiting->list) == 1)
 		arm(awaiting);
 	detach(waiting);
 }
@@ -242,11 +241,13 @@ void awaiting_end(struct session *session)
 
 void awaiting_flush(struct awaiting *awaiting)
 {
-	while (awaiting->count)
-		end(TAILQ_FIRST(&awaiting->list));
+	struct awaiting_session *oldest;
+
+	while ((oldest = g_queue_peek_head(&awaiting->list)))
+		end(oldest);
 }
 
 size_t awaiting_count(const struct awaiting *awaiting)
 {
-	return awaiting->count;
+	return awaiting->list.length;
 }

@@ -6,7 +6,6 @@
 #include <glib.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/queue.h>
 #include <event2/event.h>
 
 #include "boottime.h"
@@ -18,7 +17,7 @@
 struct peer_tickets;
 
 struct ticket {
-	TAILQ_ENTRY(ticket) of_all, of_peer;
+	GList of_all, of_peer; /* links of the two lists */
 	struct peer_tickets *peer;
 	uint64_t expires; /* CLOCK_BOOTTIME seconds */
 	size_t length;
@@ -34,20 +33,17 @@ struct saved_ticket {
 	uint32_t version;
 };
 
-TAILQ_HEAD(ticket_list, ticket); /* the oldest first */
-
 /* Lives as long as it has a ticket. */
 struct peer_tickets {
 	uint8_t key[TICKETS_KEY];
-	struct ticket_list list;
-	size_t count;
+	GQueue list; /* the oldest first */
 };
 
 struct tickets {
 	struct counts *counts;
 	GHashTable *peers; /* key: peer_tickets */
-	struct ticket_list list;
-	size_t count, bytes;
+	GQueue list;	   /* the oldest first */
+	size_t bytes;
 	uint64_t first;	     /* no ticket expires before, CLOCK_BOOTTIME seconds */
 	struct event *timer; /* for then */
 };
@@ -71,11 +67,10 @@ static void unlink_ticket(struct tickets *tickets, struct ticket *ticket)
 {
 	struct peer_tickets *peer = ticket->peer;
 
-	TAILQ_REMOVE(&tickets->list, ticket, of_all);
-	TAILQ_REMOVE(&peer->list, ticket, of_peer);
-	tickets->count--;
+	g_queue_unlink(&tickets->list, &ticket->of_all);
+	g_queue_unlink(&peer->list, &ticket->of_peer);
 	tickets->bytes -= ticket->length;
-	if (--peer->count)
+	if (!g_queue_is_empty(&peer->list))
 		return;
 	g_hash_table_remove(tickets->peers, peer->key);
 	free(peer);
@@ -88,13 +83,21 @@ static void drop(struct tickets *tickets, struct ticket *ticket)
 	free(ticket);
 }
 
+static void drop_all(struct tickets *tickets)
+{
+	struct ticket *ticket;
+
+	while ((ticket = g_queue_peek_head(&tickets->list)))
+		drop(tickets, ticket);
+}
+
 /* One event for the ticket that goes first; early when that one is gone already. */
 static void arm(struct tickets *tickets)
 {
 	uint64_t now = boottime_seconds();
 	struct timeval delay = { .tv_sec = 1 };
 
-	if (!tickets->count) {
+	if (g_queue_is_empty(&tickets->list)) {
 		event_del(tickets->timer);
 		return;
 	}
@@ -106,12 +109,14 @@ static void arm(struct tickets *tickets)
 static void expire(struct tickets *tickets)
 {
 	uint64_t now = boottime_seconds(), first = UINT64_MAX;
-	struct ticket *ticket, *next;
+	GList *at, *next;
 
 	if (now < tickets->first)
 		return;
-	for (ticket = TAILQ_FIRST(&tickets->list); ticket; ticket = next) {
-		next = TAILQ_NEXT(ticket, of_all);
+	for (at = tickets->list.head; at; at = next) {
+		struct ticket *ticket = at->data;
+
+		next = at->next;
 		if (ticket->expires > now) {
 			first = ticket->expires < first ? ticket->expires : first;
 			continue;
@@ -136,7 +141,7 @@ int tickets_new(struct event_base *base, struct counts *counts, struct tickets *
 
 	if (!tickets)
 		return -ENOMEM;
-	TAILQ_INIT(&tickets->list);
+	g_queue_init(&tickets->list);
 	tickets->counts = counts;
 	tickets->first = UINT64_MAX;
 	tickets->peers = g_hash_table_new(hash_key, same_key);
@@ -153,8 +158,7 @@ void tickets_free(struct tickets *tickets)
 {
 	if (!tickets)
 		return;
-	while (!TAILQ_EMPTY(&tickets->list))
-		drop(tickets, TAILQ_FIRST(&tickets->list));
+	drop_all(tickets);
 	g_hash_table_destroy(tickets->peers);
 	if (tickets->timer)
 		event_free(tickets->timer);
@@ -172,10 +176,11 @@ static void make_room(struct tickets *tickets, const uint8_t key[TICKETS_KEY], s
 {
 	struct peer_tickets *peer = g_hash_table_lookup(tickets->peers, key);
 
-	if (peer && peer->count >= TICKETS_PER_PEER)
-		evict(tickets, TAILQ_FIRST(&peer->list));
-	while (tickets->count >= TICKETS_MAX || tickets->bytes + length > TICKETS_MAX_BYTES)
-		evict(tickets, TAILQ_FIRST(&tickets->list));
+	if (peer && g_queue_get_length(&peer->list) >= TICKETS_PER_PEER)
+		evict(tickets, g_queue_peek_head(&peer->list));
+	while (g_queue_get_length(&tickets->list) >= TICKETS_MAX ||
+	       tickets->bytes + length > TICKETS_MAX_BYTES)
+		evict(tickets, g_queue_peek_head(&tickets->list));
 }
 
 static struct peer_tickets *get_peer(struct tickets *tickets, const uint8_t key[TICKETS_KEY])
@@ -188,7 +193,7 @@ static struct peer_tickets *get_peer(struct tickets *tickets, const uint8_t key[
 	if (!peer)
 		return NULL;
 	memcpy(peer->key, key, TICKETS_KEY);
-	TAILQ_INIT(&peer->list);
+	g_queue_init(&peer->list);
 	g_hash_table_insert(tickets->peers, peer->key, peer);
 	return peer;
 }
@@ -214,10 +219,9 @@ static int put(struct tickets *tickets, const uint8_t key[TICKETS_KEY], uint16_t
 	ticket->length = length;
 	ticket->version = version;
 	memcpy(ticket->data, data, length);
-	TAILQ_INSERT_TAIL(&tickets->list, ticket, of_all);
-	TAILQ_INSERT_TAIL(&peer->list, ticket, of_peer);
-	peer->count++;
-	tickets->count++;
+	ticket->of_all = ticket->of_peer = (GList){ .data = ticket };
+	g_queue_push_tail_link(&tickets->list, &ticket->of_all);
+	g_queue_push_tail_link(&peer->list, &ticket->of_peer);
 	tickets->bytes += length;
 	if (ticket->expires < tickets->first) {
 		tickets->first = ticket->expires;
@@ -253,7 +257,7 @@ int tickets_take(struct tickets *tickets, const uint8_t key[TICKETS_KEY], uint16
 	peer = g_hash_table_lookup(tickets->peers, key);
 	if (!peer)
 		return -ENOENT;
-	ticket = TAILQ_LAST(&peer->list, ticket_list);
+	ticket = g_queue_peek_tail(&peer->list);
 	data.size = (unsigned int)ticket->length;
 	data.data = malloc(ticket->length);
 	if (data.data)
@@ -277,24 +281,23 @@ void tickets_wipe(gnutls_datum_t *data)
 
 void tickets_flush(struct tickets *tickets)
 {
-	while (!TAILQ_EMPTY(&tickets->list))
-		drop(tickets, TAILQ_FIRST(&tickets->list));
+	drop_all(tickets);
 	tickets->first = UINT64_MAX;
 	arm(tickets);
 }
 
 size_t tickets_count(const struct tickets *tickets)
 {
-	return tickets->count;
+	return tickets->list.length;
 }
 
 void tickets_save(struct room *room, struct state_writer *writer)
 {
 	struct tickets *tickets = room->resume->tickets;
-	const struct ticket *ticket;
 
 	expire(tickets);
-	TAILQ_FOREACH (ticket, &tickets->list, of_all) {
+	for (const GList *at = tickets->list.head; at; at = at->next) {
+		const struct ticket *ticket = at->data;
 		struct saved_ticket saved = {
 			.expires = ticket->expires,
 			.length = (uint32_t)ticket->length,
