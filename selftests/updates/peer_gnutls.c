@@ -106,18 +106,21 @@ static int close_notify(struct peer *peer)
 	return (int)result(peer, gnutls_bye(peer->tls, GNUTLS_SHUT_WR));
 }
 
-/* A server only asks. A client starts, and waits for the answer. */
+/* A server only asks. A client starts, once; the answer comes among the data. */
 static int renegotiate(struct peer *peer)
 {
+	static bool started;
 	int ret;
 
 	if (peer->options->server)
 		return (int)result(peer, gnutls_rehandshake(peer->tls));
-	ret = gnutls_handshake(peer->tls);
-	if (ret == GNUTLS_E_GOT_APPLICATION_DATA)
-		return -EAGAIN;
-	ret = (int)result(peer, ret);
-	return ret == -EAGAIN && peer->alert == GNUTLS_A_NO_RENEGOTIATION ? 0 : ret;
+	if (!started) {
+		started = true;
+		ret = gnutls_handshake(peer->tls);
+		if (ret != GNUTLS_E_GOT_APPLICATION_DATA && result(peer, ret) != -EAGAIN)
+			return -EPROTO;
+	}
+	return peer->alert == GNUTLS_A_NO_RENEGOTIATION ? 0 : -EAGAIN;
 }
 
 int main(int argc, char **argv)

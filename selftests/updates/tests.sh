@@ -234,10 +234,11 @@ too_many_at_once() {
 }
 
 too_many_a_second() {
-	local common=(--bytes $((8 * MiB))) our_options=() peer_options=(--updates 500)
+	local common=() our_options=(--bytes 1000)
+	local peer_options=(--bytes $((8 * MiB)) --updates 500)
 	daemon 'update_rate = 10'
 	both server peer_openssl
-	expect_ended 10 EPROTO 'KeyUpdates'
+	expect_ended 10 EPROTO 'update_rate'
 }
 
 # near_the_limit LINE AT_LEAST: with LINE in its profile, the connection changes its key
