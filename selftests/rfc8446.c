@@ -369,7 +369,7 @@ TEST_F(record, rfc8446_5_2_2_what_does_not_decrypt_is_bad_record_mac)
 TEST_F(record, rfc8446_5_1_11_what_is_not_protected_is_never_taken)
 {
 	static const struct { const char *bytes; size_t length; } records[] = {
-		{ "\x17\3\3\0\x18" "data without protection.", 29 },
+		{ "\x17\3\3\0\30data without protection.", 29 },
 		{ "\x17\3\3\0\4data", 9 },
 	};
 	struct pair *p = &self->pair;
@@ -391,7 +391,7 @@ TEST_F(record, rfc8446_5_0_3_a_record_whose_outer_type_is_not_data_is_unexpected
 		{ "\x15\3\3\0\2\1\0", 7 },
 		{ "\x15\3\3\0\2\2\x28", 7 },
 		{ "\x16\3\3\0\5\x18\0\0\1\0", 10 },
-		{ "\x14\3\3\0\x14" "a longer one of them", 25 },
+		{ "\x14\3\3\0\24a longer one of them", 25 },
 	};
 	struct pair *p = &self->pair;
 
