@@ -198,6 +198,8 @@ static void fail(struct session *session, const uint8_t *payload, size_t length)
 		return;
 	}
 	common_result(session, &table, &result);
+	if (session->alert_lost)
+		result.alert_sent = -1;
 	result.status = attr_u32(&table, CHANNEL_A_STATUS, EPROTO);
 	result.error = attr_text(&table, CHANNEL_A_ERROR, words, sizeof(words));
 	report_failure(session, result.status, result.error ? result.error : "no reason was given");
@@ -295,33 +297,57 @@ static void update_poll(struct session *session)
 	uint32_t events = 0;
 
 	/* At its end the session fd would only repeat that it is. */
-	if (session->ended || session->alert_timer || session->parked)
+	if (session->ended || session->over || session->parked)
 		return;
-	if (session->want || session->established)
+	/* Last words of a session handler: what comes now is nobody's any more. */
+	if (session->want || (session->established && !session->alert_timer))
 		events |= EPOLLIN;
 	if (!STAILQ_EMPTY(&session->items) && !session->sending_closed)
 		events |= EPOLLOUT;
 	session_poll(session, events, false);
 }
 
+static void on_alert_timeout(evutil_socket_t fd, short what, void *arg);
+
+/* Starts the one wait of a session whose end is near.  False: it cannot. */
+static bool wait_for_alert(struct session *session)
+{
+	const struct timeval patience = { RELAY_ALERT_SECONDS, 0 };
+
+	if (session->alert_timer)
+		return true;
+	session->alert_timer = evtimer_new(session_base(session), on_alert_timeout, session);
+	return session->alert_timer && evtimer_add(session->alert_timer, &patience) == 0;
+}
+
+/* An established session whose handler gave it up waits for a sender only so long. */
+static bool may_wait(struct session *session)
+{
+	if (session->handler || !session->established)
+		return true;
+	return !session->late && !session->sending_closed && wait_for_alert(session);
+}
+
 /* Does what is queued, in order, until the session fd makes it wait. */
 static void run_items(struct session *session)
 {
 	struct item *item;
+	int ret;
 
 	while (!session->ended && (item = STAILQ_FIRST(&session->items))) {
-		/* Of an established session whose handler gave it up, one try must do. */
-		if (run_item(session, item) == -EAGAIN &&
-		    (session->handler || !session->established))
+		ret = run_item(session, item);
+		if (ret == -EAGAIN && may_wait(session))
 			break;
 		if (session->ended)
 			return; /* and the items are gone */
+		session->alert_lost |= ret == -EAGAIN && item->type == CHANNEL_RECORD &&
+				       item->payload[0] == RECORD_ALERT;
 		STAILQ_REMOVE_HEAD(&session->items, entry);
 		session->queued -= item->length + RELAY_ITEM_COST;
 		explicit_bzero(item->payload, item->length);
 		free(item);
 	}
-	if (session->alert_timer && STAILQ_EMPTY(&session->items))
+	if (session->over && STAILQ_EMPTY(&session->items))
 		session_end(session, NULL, 0); /* the alert was what it waited for */
 	else
 		update_poll(session);
@@ -561,23 +587,27 @@ static void handshake_event(struct session *session, uint32_t events)
 
 static void on_alert_timeout(evutil_socket_t fd, short what, void *arg)
 {
-	session_end(arg, NULL, ETIMEDOUT);
+	struct session *session = arg;
+
+	session->late = true;
+	if (!session->over)
+		run_items(session);
+	if (!session->ended)
+		session_end(session, NULL, ETIMEDOUT);
 }
 
 /* The kernel has no more records.  If one failed it holds the connection for the alert. */
 static void at_end(struct session *session)
 {
-	const struct timeval patience = { RELAY_ALERT_SECONDS, 0 };
-
 	if (!session->alert_due || !session->handler) {
 		session_end(session, NULL, 0);
 		return;
 	}
 	session_poll(session, 0, true);
-	if (session->ended || session->alert_timer)
+	if (session->ended || session->over)
 		return;
-	session->alert_timer = evtimer_new(session_base(session), on_alert_timeout, session);
-	if (!session->alert_timer || evtimer_add(session->alert_timer, &patience))
+	session->over = true;
+	if (!wait_for_alert(session))
 		session_end(session, NULL, ENOMEM);
 }
 

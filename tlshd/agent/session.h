@@ -55,7 +55,10 @@ struct session {
 	uint32_t events;	   /* epoll's mask now */
 	bool polled;		   /* in the epoll set */
 	bool alert_due;		   /* a record failed: the kernel waits for the handler's alert */
-	struct event *alert_timer; /* ends that wait; NULL: none */
+	bool over;		   /* the kernel has no more records, and that wait is on */
+	bool late;		   /* what waits behind a sender is tried once more, then dropped */
+	bool alert_lost;	   /* that happened to an alert */
+	struct event *alert_timer; /* ends either wait; NULL: none */
 	struct items items;
 	size_t queued; /* bytes of payloads in items */
 	SLIST_ENTRY(session) dead;

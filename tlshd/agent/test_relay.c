@@ -585,6 +585,39 @@ static void receiving_goes_on_while_a_record_cannot_be_sent(void **state)
 	assert_int_equal(test_call_count, 1);
 }
 
+static void say_last_words(struct fixture *f)
+{
+	establish(f);
+	test_send_result = -EAGAIN;
+	say_record(f, 21, "\2\12", false);
+	say_fail(f, EPROTO, "the peer broke the protocol");
+	/* Tried again whenever the socket can be written to */
+	run_until(f, test_call_count > 10);
+	assert_false(was_called(CALL_DONE));
+}
+
+static void last_words_wait_for_a_sender(void **state)
+{
+	struct fixture *f = *state;
+
+	say_last_words(f);
+	test_kernel_reset(f->wire);
+	run_until(f, was_called(CALL_DONE));
+	assert_int_equal(test_calls[0].kind, CALL_SEND);
+	assert_int_equal(test_calls[0].number, 21);
+	assert_int_equal(test_calls[1].kind, CALL_DONE);
+	assert_int_equal(test_calls[1].number, EPROTO);
+}
+
+static void last_words_do_not_wait_for_ever(void **state)
+{
+	struct fixture *f = *state;
+
+	say_last_words(f);
+	run_until(f, was_called(CALL_DONE));
+	assert_int_equal(sessions_count(f->sessions), 0);
+}
+
 static void the_session_handler_hears_when_a_key_update_is_out(void **state)
 {
 	struct fixture *f = *state;
@@ -871,6 +904,8 @@ int main(void)
 		relay_test(messages_about_another_handlers_session_are_dropped),
 		relay_test(records_go_to_the_session_handler_and_its_answers_to_the_kernel),
 		relay_test(receiving_goes_on_while_a_record_cannot_be_sent),
+		relay_test(last_words_wait_for_a_sender),
+		relay_test(last_words_do_not_wait_for_ever),
 		relay_test(the_session_handler_hears_when_a_key_update_is_out),
 		relay_test(a_key_update_behind_close_notify_waits_and_receiving_goes_on),
 		cmocka_unit_test(application_data_cannot_be_forged),
