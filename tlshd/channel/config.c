@@ -27,28 +27,17 @@ struct profile {
 	char *section;
 };
 
-static const char *const profile_keys[] = { "certificate",
-					    "private_key",
-					    "truststore",
-					    "crl",
-					    "psk",
-					    "allow",
-					    "min_version",
-					    "ciphers",
-					    "alpn",
-					    "client_cert",
-					    "unauth",
-					    "resume",
-					    "resume_tls12",
-					    "ticket_lifetime",
-					    "stek_rotation",
-					    "rekey_records",
-					    "rekey_bytes",
-					    "rekey_seconds",
-					    "update_rate",
-					    "handler_timeout",
-					    "truncation",
-					    NULL };
+static const char *const profile_keys[] = { "certificate",   "private_key",
+					    "truststore",    "crl",
+					    "psk",	     "allow",
+					    "min_version",   "ciphers",
+					    "alpn",	     "client_cert",
+					    "unauth",	     "resume",
+					    "resume_tls12",  "ticket_lifetime",
+					    "stek_rotation", "rekey_records",
+					    "rekey_bytes",   "rekey_seconds",
+					    "update_rate",   "handler_timeout",
+					    "truncation",    NULL };
 static const char *const tpm_keys[] = { "tcti", NULL };
 /* ktls-utils' */
 static const char *const debug_keys[] = { "loglevel", "tls", "nl", "delay_done", NULL };

@@ -62,7 +62,6 @@ struct session {
 	struct room *room;
 	const struct profile *profile; /* during the handshake; the next generation's is another */
 	struct handshake *handshake;   /* while it runs, else NULL */
-	bool pending;		       /* counts as a running handshake */
 
 	/* below: valid once established */
 	struct fragment *fragment;	   /* or NULL */
@@ -79,6 +78,7 @@ struct session {
 	uint16_t max_payload; /* as in struct channel_keys */
 	uint8_t role;
 	uint8_t updates;      /* KeyUpdates received since data was read */
+	bool pending;	      /* before that: counts as a running handshake */
 	bool update_unsent;   /* one of ours still waits for room in the socket */
 	uint8_t update_again; /* bit per request_update: wished for meanwhile */
 	bool exportable;      /* there is an exporter secret, or an extended master secret */
