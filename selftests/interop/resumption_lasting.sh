@@ -77,7 +77,7 @@ grew() {
 
 expect_grown() {	# NAME BY...
 	while [ $# -gt 0 ]; do
-		until_true grew "$1" "$2"
+		pause=0.2 until_true grew "$1" "$2"
 		shift 2
 	done
 	cp counts.now counts.before

@@ -223,14 +223,10 @@ connect_to_cat() {	# RESUMED
 add_resumption_peers() {
 	local prefix=interop.resumption
 	add $prefix.openssl.client.tls13 resumed_openssl_client default -tls1_3
-	add $prefix.openssl.client.tls13.chacha20_poly1305 resumed_openssl_client default -tls1_3 \
-		-ciphersuites TLS_CHACHA20_POLY1305_SHA256
 	add $prefix.openssl.client.tls12 resumed_openssl_client tls12 -tls1_2
 	add $prefix.openssl.client.mutual resumed_openssl_client_mutual
 	add $prefix.openssl.client.says_so resumed_openssl_client_says_so
 	add $prefix.openssl.server.tls13 resumed_openssl_server default -tls1_3
-	add $prefix.openssl.server.tls13.aes_128_ccm resumed_openssl_server default -tls1_3 \
-		-ciphersuites TLS_AES_128_CCM_SHA256
 	add $prefix.openssl.server.tls12 resumed_openssl_server tls12 -tls1_2
 	add $prefix.openssl.server.says_so resumed_openssl_server_says_so
 	add $prefix.gnutls.client.tls13 resumed_gnutls_client default 1.3

@@ -74,7 +74,7 @@ client_after_its_lifetime() {
 	expired=$(count TicketsExpired)
 	callee_behind_relay
 	call full --profile short
-	until_true count_is_above TicketsExpired $((expired + 1))
+	pause=0.2 until_true count_is_above TicketsExpired $((expired + 1))
 	count_is TicketsKept 0 || fail "a ticket is left"
 	call full --profile short
 	[ "$(offer 2)" = none ] || fail "a ticket was offered: $(offer 2)"
@@ -109,7 +109,7 @@ keys_go_by_themselves() {
 	flush
 	visit full
 	count_is TicketKeys 1 || fail "$(count TicketKeys) ticket keys"
-	until_true count_is TicketKeys 0
+	pause=0.2 until_true count_is TicketKeys 0
 }
 
 # First a reload without a change, which leaves tickets alone.
