@@ -1,0 +1,259 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash disable=SC2154 # variables are lib.sh's
+# Every daemon is restarted while connections are open: what they carry, and what
+# their keys go through, must not show it.
+
+programs=$(dirname "$here")/updates
+updates=60	# of the peer under load; every other one asks for ours
+wishes=60	# of our program: TLS_HANDOFF_REKEY
+profile=()
+pace=100	# milliseconds from one to the next: the load lasts six seconds at least
+
+# managed [LINE...]: as daemon(), under a service manager that keeps descriptors.
+managed() {
+	conf "$@"
+	: >> tlshd.log
+	mkdir service
+	ready=$(grep -c '^tlshd: ready' tlshd.log) || :
+	TLSHD_RUNTIME_DIR=$PWD "$here/manager" service tlshd -s -v -c tlshd.conf >> tlshd.log 2>&1 < /dev/null &
+	pids+=("$!")
+	until_true has_bytes service/pid 2
+	tlshd=$(< service/pid)
+	pids+=("$tlshd")
+	until_true daemon_is_ready
+}
+
+# load NAME ROLE: our program in ROLE and one on OpenSSL, both sending and changing keys.
+load() {
+	port=$((port + 1000))
+	if [ "$2" = client ]; then
+		start_load "$1.peer" peer_openssl --updates "$updates" --server
+		start_load "$1.ours" program --updates "$wishes"
+	else
+		start_load "$1.ours" program --updates "$wishes" --server
+		start_load "$1.peer" peer_openssl --updates "$updates"
+	fi
+}
+
+# start_load NAME PROGRAM OPTION...: its pid is in NAME.pid.
+start_load() {
+	local name=$1 program=$2
+	shift 2
+	"$programs/$program" --port "$port" --seconds 150 --bytes $((8 << 20)) \
+		--pause "$pace" "$@" > "$name.out" 2> "$name.err" &
+	echo $! > "$name.pid"
+	pids+=("$!")
+	[[ " $* " != *" --server "* ]] || until_true is_listening "$port"
+}
+
+count_sessions() {
+	tls-handoff status --json > sessions && [ "$(grep -c '"state": *"established"' sessions)" -eq "$1" ]
+}
+
+value() { sed -n "s/^$2=//p" "$1.out"; }
+
+# Everything arrived, and both sides know of the same keys.
+expect_load() {
+	local name=$1 side code
+	for side in ours peer; do
+		until_true has_ended "$(< "$name.$side.pid")"
+		code=0
+		wait "$(< "$name.$side.pid")" || code=$?
+		[ "$code" -eq 0 ] || fail "$name.$side: $code $(cat "$name.$side".err \
+			"$name.ours.out" "$name.peer.out" | tr '\n' ' ') $(tail -n 8 tlshd.log)"
+	done
+	[ "$(value "$name.ours" error)" = 0 ] || fail "$(cat "$name.ours.out")"
+	[ "$(value "$name.ours" rx_generation)" -eq "$(value "$name.peer" sent)" ] &&
+		[ "$(value "$name.ours" tx_generation)" -eq "$(value "$name.peer" received)" ] ||
+		fail "$name: $(cat "$name.ours.out" "$name.peer.out" | tr '\n' ' ')"
+	[ "$(value "$name.ours" tx_generation)" -ge "$wishes" ] || fail "$(cat "$name.ours.out")"
+}
+
+# line NAME OPTION...: an idle connection to s_server, which both ends can write to.
+line() {
+	local name=$1 write read
+	shift
+	port=$((port + 1000))
+	mkfifo "$name.in" "$name.peer.in"
+	exec {write}<> "$name.in" {read}<> "$name.peer.in"
+	fds[$name]=$write peer_fds[$name]=$read
+	openssl s_server -accept "127.0.0.1:$port" -cert "$pki/peer.pem" -key "$pki/peer.key" \
+		"$@" < "$name.peer.in" > "$name.peer.out" 2> "$name.peer.err" &
+	pids+=("$!")
+	until_true is_listening "$port"
+	tls-handoff connect --name localhost "${profile[@]}" 127.0.0.1 "$port" < "$name.in" > "$name.out" \
+		2> "$name.err" &
+	pids+=("$!")
+	echo "$!" > "$name.pid"
+	expect_line "$name" before
+}
+
+# expect_line NAME WORD: WORD gets through in both directions.
+expect_line() {
+	echo "to-peer-$2" >&"${fds[$1]}"
+	until_true has_line "$1.peer.out" "to-peer-$2"
+	echo "to-us-$2" >&"${peer_fds[$1]}"
+	until_true has_line "$1.out" "to-us-$2"
+}
+
+
+
+# log_count PATTERN
+log_count() { grep -c -e "$1" tlshd.log || :; }
+log_has_more() { [ "$(log_count "$1")" -gt "$2" ]; }
+
+taken_over='sessions have a new session handler'
+
+# again ACTION...: ACTION, then until the sessions have their new session handler.
+again() {
+	local before
+	before=$(log_count "$taken_over")
+	"$@"
+	until_true log_has_more "$taken_over" "$before"
+	[ "$(log_count 'until they need one')" -eq 0 ] || fail "$(grep 'until they' tlshd.log)"
+}
+
+reloads() { kill -HUP "$tlshd"; }
+executes_anew() { kill -USR2 "$tlshd"; }
+ends_tlshd_session() { kill -TERM "$(rooms tlshd-session)"; }
+kills_tlshd_keys() { kill -KILL "$(rooms tlshd-keys)"; }
+
+# While there is no tlshd at all, nobody can be asked for a new key: ESRCH.
+without_wishes() {
+	wishes=0
+	"$@"
+}
+
+# by_manager SIGNAL: tlshd gets it, and the manager starts the next one.
+by_manager() {
+	local old=$tlshd
+	kill "-$1" "$old"
+	until_true is_another "$old"
+	pids+=("$tlshd")
+}
+
+is_another() {
+	tlshd=$(< service/pid)
+	[ "$tlshd" -ne "$1" ]
+}
+
+# open_over START ACTION...: connections of every kind are open while ACTION is done, three
+# times under load.
+open_over() {
+	local start=$1 round
+	shift
+	declare -A fds peer_fds
+	"$start" 'update_rate = 1000000'
+	line tls13
+	line tls12 -tls1_2
+	load server server
+	load client client
+	until_true count_sessions 4
+	for round in 1 2 3; do
+		again "$@"
+		expect_line tls13 "$round"
+		expect_line tls12 "$round"
+	done
+	expect_load server
+	expect_load client
+	expect_line_key_update 2
+	# TLS 1.2 knows no other wish than this one, which is declined; OpenSSL gives up then.
+	echo R >&"${peer_fds[tls12]}"
+	until_true has_line tls12.peer.err 'no renegotiation'
+}
+
+# expect_line_key_update SESSIONS: of the idle connection with TLS 1.3, among so many.
+expect_line_key_update() {
+	until_true count_sessions "$1"
+	echo K >&"${peer_fds[tls13]}"
+	expect_line tls13 updated
+	tls-handoff status --json > sessions
+	has_line sessions '"rx_generation": *1' && has_line sessions '"tx_generation": *1' ||
+		fail "no key update: $(cat sessions)"
+}
+
+# Nothing is left of what passed, neither here nor with the service manager.
+one_memory_is_kept() {
+	managed
+	declare -A fds peer_fds
+	line tls13
+	again by_manager TERM
+	again by_manager TERM
+	until_true has_line service/stored '^1$'
+	kill "$(< tls13.pid)"
+	until_true count_sessions 0
+}
+
+a_handshake_goes_on_over_a_reload() {
+	daemon
+	mkfifo peer.in
+	exec {hold}<> peer.in
+	server nc -l 127.0.0.1 "$port"
+	tls-handoff connect --timeout 20 --name localhost 127.0.0.1 "$port" < /dev/null > out 2> err &
+	ours=$!
+	pids+=("$ours")
+	until_true has_bytes peer.out 100 # ClientHello
+	kill -HUP "$tlshd"
+	until_true has_line tlshd.log 'generation 2 follows 1'
+	has_rooms tlshd-session 2 || fail "the handshake's session handler is gone"
+	! has_ended "$ours" || fail "$(cat err)"
+	# What the old one answers, since this is no TLS
+	echo 'HTTP/1.1 400 Bad Request' >&"$hold"
+	wait_ours
+	expect_status 3
+	expect_words 'record|TLS' err
+	until_true has_rooms tlshd-session 1
+}
+
+# A profile is gone from the configuration; its connection is not.
+a_profile_is_removed() {
+	declare -A fds peer_fds
+	daemon
+	conf '[profile second]' "truststore = $pki/ca.pem"
+	again_settled reloads
+	profile=(--profile second)
+	line tls13
+	profile=()
+	conf
+	again reloads
+	expect_line tls13 after
+	expect_line_key_update 1
+	connect --profile second --name localhost 127.0.0.1 "$port" < /dev/null
+	expect_status 3
+	expect_words 'there is no profile "second"' err
+}
+
+# The same without sessions, which nobody takes over then.
+again_settled() {
+	local before
+	before=$(log_count 'follows')
+	"$@"
+	until_true log_has_more 'follows' "$before"
+	until_true has_rooms tlshd-session 1
+}
+
+control_requests() {
+	daemon
+	TLSHD_RUNTIME_DIR=$PWD tls-handoff tickets show > out 2> err || fail "$(cat err)"
+	TLSHD_RUNTIME_DIR=$PWD tls-handoff reload > out 2> err || fail "$(cat err)"
+	has_line tlshd.log 'configuration reloaded: generation 2 follows 1'
+	echo 'nonsense' >> tlshd.conf
+	! TLSHD_RUNTIME_DIR=$PWD tls-handoff reload > out 2> err || fail "a mistake was taken"
+	expect_words 'tlshd.conf:5: neither' err
+	conf '[profile second]' 'crl = /nonexistent'
+	! TLSHD_RUNTIME_DIR=$PWD tls-handoff reload > out 2> err || fail "a mistake was taken"
+	expect_words 'tlshd.conf:6: /nonexistent' err
+	expect_works
+}
+
+while_open=key_update.goes_on_and_nothing_is_lost_while
+add daemons.$while_open.tlshd_reloads open_over daemon reloads
+add daemons.$while_open.tlshd_executes_itself_anew without_wishes open_over daemon executes_anew
+add daemons.$while_open.tlshd_session_is_ended open_over daemon ends_tlshd_session
+add daemons.$while_open.tlshd_keys_is_killed open_over daemon kills_tlshd_keys
+add daemons.$while_open.tlshd_is_restarted without_wishes open_over managed by_manager TERM
+add daemons.$while_open.tlshd_is_killed without_wishes open_over managed by_manager KILL
+add daemons.key_update.of_a_session_whose_profile_was_removed a_profile_is_removed
+add daemons.one_memory_is_kept_after_restarts one_memory_is_kept
+add daemons.a_handshake_goes_on_over_a_reload a_handshake_goes_on_over_a_reload
+add daemons.tickets_and_reload_through_the_control_socket control_requests
