@@ -232,7 +232,7 @@ static int (*const steps[])(struct life *life) = {
 	step_attach, step_shutdown, step_close,
 };
 
-#define STEPS ((int)(sizeof(steps) / sizeof(steps[0])))
+#define STEPS ((int)ARRAY_SIZE(steps))
 
 /*
  * A life in which the @nth allocation of @faulty fails. Its end is where that step, or

@@ -359,7 +359,7 @@ static void rfc8446_5_1_4_a_cut_key_update_ends_its_record(void **state)
 
 	establish(&c, TLS_HANDOFF_CLIENT, 13);
 	feed(&c, HANDSHAKE, UPDATE, 3);
-	connection_record(&c, HANDSHAKE, UPDATE UPDATE + 3, 4);
+	connection_record(&c, HANDSHAKE, &(UPDATE UPDATE)[3], 4);
 	expect_refused(&c, ALERT_UNEXPECTED_MESSAGE, "behind its last part");
 }
 

@@ -174,7 +174,7 @@ static void a_part_of_a_message_goes_on(void **state)
 			assert_true(rig_step(&rig));
 		assert_int_equal(c.last_continue, TLS_HANDOFF_CONTINUE_MORE);
 		rig_succeed(&rig);
-		connection_record(&c, 22, UPDATE_ASKING + cut, SIZE(UPDATE_ASKING) - cut);
+		connection_record(&c, 22, &(UPDATE_ASKING)[cut], SIZE(UPDATE_ASKING) - cut);
 		while (!c.failed && !(c.rx_updates && c.tx_updates))
 			assert_true(rig_step(&rig));
 		assert_false(c.failed);

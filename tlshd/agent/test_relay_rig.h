@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What tests of the relay need: one session between a session handler that the test
+ * plays and the kernel of test_kernel.h.
+ */
+#ifndef TLSHD_AGENT_TEST_RELAY_RIG_H
+#define TLSHD_AGENT_TEST_RELAY_RIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "session.h"
+
+#define ID		 42
+#define DEADLINE_SECONDS 10
+#define MAX_MESSAGES	 256
+
+struct message {
+	uint16_t type;
+	uint64_t session;
+	size_t length;
+	uint8_t payload[2048];
+};
+
+struct fixture {
+	struct event_base *base;
+	struct sessions *sessions;
+	struct handler handler, other;
+	struct channel *room; /* the session handler's end */
+	int wire;	      /* the peer's end of the connection */
+	bool idle;
+	struct message *messages; /* that the session handler got */
+	size_t count;
+};
+
+/* Runs the loop until @condition. */
+#define run_until(f, condition)                                                  \
+	do {                                                                     \
+		const struct timeval deadline = { DEADLINE_SECONDS, 0 };         \
+		struct event *timer = evtimer_new((f)->base, on_deadline, NULL); \
+                                                                                 \
+		evtimer_add(timer, &deadline);                                   \
+		while (!(condition))                                             \
+			event_base_loop((f)->base, EVLOOP_ONCE);                 \
+		event_free(timer);                                               \
+	} while (0)
+
+int relay_setup(void **state);
+int relay_teardown(void **state);
+void on_deadline(evutil_socket_t fd, short what, void *arg);
+/* Everything that can happen now has happened: channels and session fds are quiet. */
+void settle(struct fixture *f);
+void say(struct fixture *f, uint16_t type, const void *payload, size_t length);
+void say_u32(struct fixture *f, uint16_t type, uint32_t value);
+size_t keys(uint8_t *buffer, uint8_t direction, uint16_t max_payload);
+void say_keys(struct fixture *f, uint8_t direction, uint16_t max_payload);
+void say_done(struct fixture *f);
+void say_fail(struct fixture *f, uint32_t status, const char *words);
+void say_record(struct fixture *f, uint8_t type, const char *text, bool with_keys);
+void establish(struct fixture *f);
+/* The record arrives at the session handler as type and payload. */
+void divert(struct fixture *f, uint8_t type, const void *payload, size_t length);
+const struct message *last(const struct fixture *f);
+/* The session is over with DONE(@status) and the session handler heard CLOSE. */
+void expect_broken(struct fixture *f, uint32_t status, const char *words);
+
+#endif /* TLSHD_AGENT_TEST_RELAY_RIG_H */
