@@ -132,6 +132,13 @@ by_manager() {
 	pids+=("$tlshd")
 }
 
+# by_hand SIGNAL: ended by it and started again, with nobody who keeps descriptors for it.
+by_hand() {
+	kill "-$1" "$tlshd"
+	until_true has_ended "$tlshd"
+	daemon 'update_rate = 1000000'
+}
+
 is_another() {
 	tlshd=$(< service/pid)
 	[ "$tlshd" -ne "$1" ]
@@ -170,6 +177,47 @@ expect_line_key_update() {
 	tls-handoff status --json > sessions
 	has_line sessions '"rx_generation": *1' && has_line sessions '"tx_generation": *1' ||
 		fail "no key update: $(cat sessions)"
+}
+
+# connections_over MODE... -- ACTION...: the program connections in MODE, with ACTION in
+# between.
+connections_over() {
+	local mode=()
+	while [ "$1" != -- ]; do
+		mode+=("$1")
+		shift
+	done
+	shift
+	mkfifo go
+	exec {go}<> go
+	"$here/connections" "${mode[@]}" "$port" < go > out 2> err &
+	ours=$!
+	pids+=("$ours")
+	deadline=120 until_true open_or_ended # 500 handshakes
+	again "$@"
+	echo >&"$go"
+	wait_ours
+	expect_status 0
+	has_line out right || fail "it did not say that all is right"
+}
+
+open_or_ended() {
+	! has_ended "$ours" || fail "$(tail -n 3 err) $(tail -n 5 tlshd.log)"
+	has_line out open
+}
+
+many_connections() {
+	daemon
+	connections_over many 250 -- "$@"
+	has_line tlshd.log "500 $taken_over" || fail "$(grep "$taken_over" tlshd.log)"
+}
+
+# The record that changes the key waits behind a send() that is stuck: in the agent, and
+# when that ends in what the session handler leaves.
+a_key_that_waits() {
+	"$1"
+	shift
+	connections_over waiting -- "$@"
 }
 
 # Nothing is left of what passed, neither here nor with the service manager.
@@ -232,6 +280,26 @@ again_settled() {
 	until_true has_rooms tlshd-session 1
 }
 
+# A session handler that hangs costs those who need it the time limit, and others nothing.
+a_session_handler_hangs() {
+	local code=0 room
+	declare -A fds peer_fds
+	daemon 'handler_timeout = 2'
+	line tls13
+	line other
+	room=$(rooms tlshd-session)
+	kill -STOP "$room"
+	echo K >&"${peer_fds[tls13]}"
+	expect_line other meanwhile
+	until_true has_ended "$(< tls13.pid)"
+	wait "$(< tls13.pid)" || code=$?
+	[ "$code" -eq 1 ] || fail "status $code, $(cat tls13.err)"
+	has_line tls13.err 'did not answer within the time limit' || fail "$(cat tls13.err)"
+	kill -CONT "$room"
+	expect_line other afterwards
+	expect_works
+}
+
 control_requests() {
 	daemon
 	TLSHD_RUNTIME_DIR=$PWD tls-handoff tickets show > out 2> err || fail "$(cat err)"
@@ -253,6 +321,16 @@ add daemons.$while_open.tlshd_session_is_ended open_over daemon ends_tlshd_sessi
 add daemons.$while_open.tlshd_keys_is_killed open_over daemon kills_tlshd_keys
 add daemons.$while_open.tlshd_is_restarted without_wishes open_over managed by_manager TERM
 add daemons.$while_open.tlshd_is_killed without_wishes open_over managed by_manager KILL
+add daemons.$while_open.tlshd_is_restarted_by_hand without_wishes open_over daemon by_hand TERM
+add daemons.$while_open.tlshd_is_killed_and_started_by_hand \
+	without_wishes open_over daemon by_hand KILL
+add daemons.key_update.that_a_hanging_session_handler_does_not_answer a_session_handler_hangs
+add daemons.key_update.of_500_connections_after_tlshd_executed_itself_anew \
+	many_connections executes_anew
+add daemons.key_update.that_waits_for_a_stuck_send.is_not_lost_by_a_reload \
+	a_key_that_waits daemon reloads
+add daemons.key_update.that_waits_for_a_stuck_send.is_not_lost_by_a_restart \
+	a_key_that_waits managed by_manager TERM
 add daemons.key_update.of_a_session_whose_profile_was_removed a_profile_is_removed
 add daemons.one_memory_is_kept_after_restarts one_memory_is_kept
 add daemons.a_handshake_goes_on_over_a_reload a_handshake_goes_on_over_a_reload
