@@ -287,23 +287,85 @@ FIXTURE_VARIANT(faults)
 	int (*step)(struct life *life);
 };
 
-#define VARIANT(name) FIXTURE_VARIANT_ADD(faults, in_##name) { .step = step_##name }
-VARIANT(take_over);
-VARIANT(options);
-VARIANT(start);
-VARIANT(accept);
-VARIANT(handshake_bytes);
-VARIANT(keys);
-VARIANT(done);
-VARIANT(send);
-VARIANT(receive);
-VARIANT(divert);
-VARIANT(update);
-VARIANT(results);
-VARIANT(export);
-VARIANT(attach);
-VARIANT(shutdown);
-VARIANT(close);
+FIXTURE_VARIANT_ADD(faults, in_take_over)
+{
+	.step = step_take_over,
+};
+
+FIXTURE_VARIANT_ADD(faults, in_options)
+{
+	.step = step_options,
+};
+
+FIXTURE_VARIANT_ADD(faults, in_start)
+{
+	.step = step_start,
+};
+
+FIXTURE_VARIANT_ADD(faults, in_accept)
+{
+	.step = step_accept,
+};
+
+FIXTURE_VARIANT_ADD(faults, in_handshake_bytes)
+{
+	.step = step_handshake_bytes,
+};
+
+FIXTURE_VARIANT_ADD(faults, in_keys)
+{
+	.step = step_keys,
+};
+
+FIXTURE_VARIANT_ADD(faults, in_done)
+{
+	.step = step_done,
+};
+
+FIXTURE_VARIANT_ADD(faults, in_send)
+{
+	.step = step_send,
+};
+
+FIXTURE_VARIANT_ADD(faults, in_receive)
+{
+	.step = step_receive,
+};
+
+FIXTURE_VARIANT_ADD(faults, in_divert)
+{
+	.step = step_divert,
+};
+
+FIXTURE_VARIANT_ADD(faults, in_update)
+{
+	.step = step_update,
+};
+
+FIXTURE_VARIANT_ADD(faults, in_results)
+{
+	.step = step_results,
+};
+
+FIXTURE_VARIANT_ADD(faults, in_export)
+{
+	.step = step_export,
+};
+
+FIXTURE_VARIANT_ADD(faults, in_attach)
+{
+	.step = step_attach,
+};
+
+FIXTURE_VARIANT_ADD(faults, in_shutdown)
+{
+	.step = step_shutdown,
+};
+
+FIXTURE_VARIANT_ADD(faults, in_close)
+{
+	.step = step_close,
+};
 
 FIXTURE_SETUP(faults)
 {

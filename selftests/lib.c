@@ -272,7 +272,7 @@ int agent_accept(struct agent *agent, struct accepted *ret_accepted)
 	if (!err)
 		*ret_accepted = accepted;
 	else if (accepted.fd >= 0)
-		close(accepted.fd);	/* only the acknowledgement was lost */
+		close(accepted.fd);	/* only the acknowledgment was lost */
 	return err;
 }
 
