@@ -91,7 +91,7 @@ static int tls_handoff_tx_wait(struct tls_handoff_ctx *ctx, long *timeo)
 	int err = 0;
 
 	add_wait_queue(&ctx->app->wq.wait, &wait);
-	while (test_bit(TLS_HANDOFF_BIT_TX_HOLD, &ctx->flags) &&
+	while (READ_ONCE(ctx->flags) & TLS_HANDOFF_TX_HELD &&
 	       tls_handoff_state(ctx) == TLS_HANDOFF_STATE_ESTABLISHED) {
 		if (!*timeo) {
 			err = -EAGAIN;
@@ -126,7 +126,7 @@ static int tls_handoff_tx_lock(struct tls_handoff_ctx *ctx, long *timeo)
 	int err;
 
 	for (;;) {
-		if (unlikely(test_bit(TLS_HANDOFF_BIT_TX_HOLD, &ctx->flags))) {
+		if (unlikely(READ_ONCE(ctx->flags) & TLS_HANDOFF_TX_HELD)) {
 			err = tls_handoff_tx_wait(ctx, timeo);
 			if (err)
 				return err;
@@ -136,7 +136,7 @@ static int tls_handoff_tx_lock(struct tls_handoff_ctx *ctx, long *timeo)
 		err = tls_handoff_tx_take(ctx, !*timeo);
 		if (err)
 			return err;
-		if (likely(!test_bit(TLS_HANDOFF_BIT_TX_HOLD, &ctx->flags)))
+		if (likely(!(READ_ONCE(ctx->flags) & TLS_HANDOFF_TX_HELD)))
 			return 0;
 		tls_handoff_tx_unlock(ctx);
 	}
@@ -393,6 +393,18 @@ void tls_handoff_tx_unlock(struct tls_handoff_ctx *ctx)
 			ctx->inner.ops->shutdown(&ctx->inner, SHUT_WR);
 		}
 	}
+}
+
+/**
+ * tls_handoff_tx_turn_over() - the session fd has sent what it was turned away with, or
+ *	nobody will: senders go on
+ * @ctx: the context, locked
+ */
+void tls_handoff_tx_turn_over(struct tls_handoff_ctx *ctx)
+{
+	lockdep_assert_held(&ctx->lock);
+	if (test_and_clear_bit(TLS_HANDOFF_BIT_TX_TURN, &ctx->flags) && ctx->sk)
+		tls_handoff_wake(ctx);
 }
 
 /**

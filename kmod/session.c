@@ -115,6 +115,7 @@ static int tls_handoff_session_release(struct socket *sock)
 		ctx->session = NULL;
 		spin_unlock_bh(&ctx->session_lock);
 		tls_handoff_tx_release(ctx);
+		tls_handoff_tx_turn_over(ctx);
 		/* The alert that a failure waited for will not come any more */
 		if (ctx->sk && ctx->state == TLS_HANDOFF_STATE_FAILED)
 			tls_handoff_shutdown_tcp(ctx);
@@ -326,10 +327,14 @@ static int tls_handoff_session_send_record(struct tls_handoff_ctx *ctx, struct m
 	}
 
 	ret = tls_handoff_session_tx_lock(ctx);
-	if (ret)
+	if (ret) {
+		/* Many busy senders must not starve an alert */
+		tls_handoff_hold(ctx, TLS_HANDOFF_BIT_TX_TURN);
 		return ret;
+	}
 	ret = tls_handoff_send_record(ctx, type, msg, size);
 	tls_handoff_tx_unlock(ctx);
+	tls_handoff_tx_turn_over(ctx);
 
 	if (type == TLS_RECORD_TYPE_ALERT) {
 		if (ret > 0)

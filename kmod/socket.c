@@ -316,7 +316,7 @@ static __poll_t tls_handoff_poll(struct file *file, struct socket *app, poll_tab
 		mask |= EPOLLIN | EPOLLRDNORM;
 	if (READ_ONCE(ctx->flags) & TLS_HANDOFF_RX_HELD)
 		mask &= ~(EPOLLIN | EPOLLRDNORM);
-	if (test_bit(TLS_HANDOFF_BIT_TX_HOLD, &ctx->flags))
+	if (READ_ONCE(ctx->flags) & TLS_HANDOFF_TX_HELD)
 		mask &= ~(EPOLLOUT | EPOLLWRNORM);
 	if (test_bit(TLS_HANDOFF_BIT_RX_EOF, &ctx->flags))
 		mask |= EPOLLIN | EPOLLRDNORM | EPOLLRDHUP;

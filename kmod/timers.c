@@ -43,7 +43,7 @@ bool tls_handoff_timer_stop(struct tls_handoff_ctx *ctx, struct delayed_work *wo
 /**
  * tls_handoff_hold() - nobody reads, or sends, until the session handler answers
  * @ctx: the context, established
- * @bit: TLS_HANDOFF_BIT_RX_HOLD or TLS_HANDOFF_BIT_TX_HOLD
+ * @bit: TLS_HANDOFF_BIT_RX_HOLD, TX_HOLD, or TX_TURN: until the agent comes again
  *
  * From now on the time counts. Whoever clears the bit need not stop the timer: it
  * looks for itself.
@@ -69,7 +69,7 @@ static long tls_handoff_hold_left(const struct tls_handoff_ctx *ctx, unsigned lo
 }
 
 /* Jiffies until the first limit is reached, at most 0 if one is; LONG_MAX if nobody waits */
-static long tls_handoff_hold_next(const struct tls_handoff_ctx *ctx)
+static long tls_handoff_hold_next(struct tls_handoff_ctx *ctx)
 {
 	unsigned long flags = READ_ONCE(ctx->flags);
 	long left = LONG_MAX;
@@ -83,6 +83,10 @@ static long tls_handoff_hold_next(const struct tls_handoff_ctx *ctx)
 	if (flags & BIT(TLS_HANDOFF_BIT_TX_HOLD) &&
 	    !(flags & (BIT(TLS_HANDOFF_BIT_TX_OFFERED) | BIT(TLS_HANDOFF_BIT_CLOSE_SENT))))
 		left = min(left, tls_handoff_hold_left(ctx, ctx->tx_since));
+	/* While a sender is stuck it cannot come */
+	if (flags & BIT(TLS_HANDOFF_BIT_TX_TURN))
+		left = min(left, mutex_is_locked(&ctx->tx_mutex) ? (long)ctx->hold_limit :
+			   tls_handoff_hold_left(ctx, ctx->tx_since));
 	return left;
 }
 

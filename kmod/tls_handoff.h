@@ -176,6 +176,7 @@ enum {
 	TLS_HANDOFF_BIT_TX_WAITED,	/* the session fd waits for tx_mutex */
 	TLS_HANDOFF_BIT_TX_BUSY,	/* a MSG_DONTWAIT sender was turned away by tx_mutex */
 	TLS_HANDOFF_BIT_TX_HOLD,	/* a new sending key is due: senders wait for it */
+	TLS_HANDOFF_BIT_TX_TURN,	/* the session fd was turned away: senders let it go first */
 	TLS_HANDOFF_BIT_TX_ASKED,	/* EVENT_REKEY was sent for this key */
 	TLS_HANDOFF_BIT_TX_OFFERED,	/* the new key is here and waits for a sender */
 	TLS_HANDOFF_BIT_RX_ASKED,	/* EVENT_PEER_REKEY was sent for this key */
@@ -183,10 +184,13 @@ enum {
 	TLS_HANDOFF_BIT_SHUTDOWN,	/* failed, and TCP is shut down already */
 };
 
+/* Senders wait */
+#define TLS_HANDOFF_TX_HELD	(BIT(TLS_HANDOFF_BIT_TX_HOLD) | BIT(TLS_HANDOFF_BIT_TX_TURN))
+
 /* A sender has more to do than to send */
 #define TLS_HANDOFF_TX_MARKED	(BIT(TLS_HANDOFF_BIT_CLOSE_SENT) |		\
 				 BIT(TLS_HANDOFF_BIT_CLOSE_WANTED) |		\
-				 BIT(TLS_HANDOFF_BIT_TX_HOLD))
+				 TLS_HANDOFF_TX_HELD)
 
 /* Readers wait, whatever was received */
 #define TLS_HANDOFF_RX_HELD	(BIT(TLS_HANDOFF_BIT_RX_HOLD) | BIT(TLS_HANDOFF_BIT_RX_FULL))
@@ -231,7 +235,7 @@ enum {
  * @state: TLS_HANDOFF_STATE_*; written under @lock, read without
  * @hold: time limit of the holds; holds a reference to the context while it is pending
  * @rx_since: jiffies when RX_HOLD was set; valid with the bit
- * @tx_since: jiffies when TX_HOLD was set; valid with the bit
+ * @tx_since: jiffies when TX_HOLD or TX_TURN was set; valid with the bit
  * @rx_mutex: one receive at a time, never held while waiting for the peer
  * @tx_mutex: one sender at a time; held while kTLS waits for buffer space
  * @passthrough: calls on the plain socket that are under way, see
@@ -371,6 +375,7 @@ void tls_handoff_splice_eof(struct socket *app);
 int tls_handoff_send_record(struct tls_handoff_ctx *ctx, u8 type, struct msghdr *msg, size_t size);
 void tls_handoff_send_close(struct tls_handoff_ctx *ctx);
 void tls_handoff_tx_unlock(struct tls_handoff_ctx *ctx);
+void tls_handoff_tx_turn_over(struct tls_handoff_ctx *ctx);
 void tls_handoff_tx_release(struct tls_handoff_ctx *ctx);
 int tls_handoff_rekey(struct tls_handoff_ctx *ctx);
 void tls_handoff_key_expired(struct tls_handoff_ctx *ctx);
