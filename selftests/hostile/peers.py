@@ -153,7 +153,7 @@ def server_garbles_tls13():
 
 @test
 def server_garbles_tls12():
-    server_that("garble", [0, 5, 9, 40, 100, 500, 800], "-tls1_2")
+    server_that("garble", [0, 5, 9, 40, 100, 500, 700], "-tls1_2")
 
 
 @test

@@ -121,17 +121,28 @@ ssize_t openssl_write(struct peer *peer, const void *data, size_t size)
 /* Called again after -EAGAIN, it goes on where it was. */
 int openssl_update(struct peer *peer, bool request)
 {
+	static bool begun;
 	int ret;
 
 	ERR_clear_error();
-	if (SSL_get_key_update_type(peer->tls) == SSL_KEY_UPDATE_NONE &&
+	/* An answer that is owed may be half written: that one first. */
+	if (!begun && !SSL_is_init_finished(peer->tls)) {
+		ret = result(peer, SSL_do_handshake(peer->tls));
+		if (ret != 1)
+			return ret;
+	}
+	if (!begun && SSL_get_key_update_type(peer->tls) == SSL_KEY_UPDATE_NONE &&
 	    SSL_key_update(peer->tls, request ? SSL_KEY_UPDATE_REQUESTED :
 						SSL_KEY_UPDATE_NOT_REQUESTED) != 1) {
 		peer->wrong = ERR_reason_error_string(ERR_peek_error());
 		return -EPROTO;
 	}
+	begun = true;
 	ret = result(peer, SSL_do_handshake(peer->tls));
-	return ret == 1 ? 0 : ret;
+	if (ret != 1)
+		return ret;
+	begun = false;
+	return 0;
 }
 
 int openssl_close(struct peer *peer)
