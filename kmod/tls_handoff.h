@@ -176,7 +176,7 @@ enum {
 	TLS_HANDOFF_BIT_TX_WAITED,	/* the session fd waits for tx_mutex */
 	TLS_HANDOFF_BIT_TX_BUSY,	/* a MSG_DONTWAIT sender was turned away by tx_mutex */
 	TLS_HANDOFF_BIT_TX_HOLD,	/* a new sending key is due: senders wait for it */
-	TLS_HANDOFF_BIT_TX_TURN,	/* the session fd was turned away: senders let it go first */
+	TLS_HANDOFF_BIT_TX_TURN,	/* the session fd goes before senders */
 	TLS_HANDOFF_BIT_TX_ASKED,	/* EVENT_REKEY was sent for this key */
 	TLS_HANDOFF_BIT_TX_OFFERED,	/* the new key is here and waits for a sender */
 	TLS_HANDOFF_BIT_RX_ASKED,	/* EVENT_PEER_REKEY was sent for this key */
