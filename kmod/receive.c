@@ -84,6 +84,8 @@ static enum tls_handoff_verdict tls_handoff_alert(struct tls_handoff_ctx *ctx, s
 		WRITE_ONCE(ctx->alert_received, alert[1]);
 		set_bit(TLS_HANDOFF_BIT_CLOSE_RECEIVED, &ctx->flags);
 		set_bit(TLS_HANDOFF_BIT_RX_EOF, &ctx->flags);
+		/* Who looked between the record's arrival and this saw neither */
+		tls_handoff_wake(ctx);
 		tls_handoff_stat_inc(ctx->net, TLS_HANDOFF_STAT_CLOSE_RECEIVED);
 		return TLS_HANDOFF_END;
 	}

@@ -314,8 +314,10 @@ static int tls_handoff_session_send_record(struct tls_handoff_ctx *ctx, struct m
 		return -EMSGSIZE;
 	if (!test_bit(TLS_HANDOFF_BIT_TX_READY, &ctx->flags))
 		return -ENOTCONN;
-	if (test_bit(TLS_HANDOFF_BIT_CLOSE_SENT, &ctx->flags))
+	if (test_bit(TLS_HANDOFF_BIT_CLOSE_SENT, &ctx->flags)) {
+		tls_handoff_tx_turn_over(ctx);
 		return -EPIPE;
+	}
 	if (type == TLS_RECORD_TYPE_ALERT) {
 		if (size != sizeof(alert))
 			return -EINVAL;

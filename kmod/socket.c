@@ -128,7 +128,7 @@ int tls_handoff_wait_ready(struct tls_handoff_ctx *ctx, long timeo)
 
 /**
  * tls_handoff_wake() - wake whoever waits on the program's socket, for whatever
- * @ctx: the context, locked; @ctx->sk is there
+ * @ctx: the context; @ctx->sk is there: locked, or in a call on the program's socket
  */
 void tls_handoff_wake(struct tls_handoff_ctx *ctx)
 {
