@@ -17,6 +17,7 @@ enum exit_status {
 
 int connect_command(int argc, char **argv);
 int listen_command(int argc, char **argv);
+int run_command(int argc, char **argv);
 int status_command(int argc, char **argv);
 int tickets_command(int argc, char **argv);
 int reload_command(int argc, char **argv);

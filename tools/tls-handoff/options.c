@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The command line of connect and listen.  One table names every option, who takes it
- * and its line of help.
+ * The command line of connect, listen and run.  One table names every option, who takes it
+ * and its line of help.  What run was told reaches the preload library by the environment.
  */
+#include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
 #include <stdint.h>
@@ -13,8 +14,10 @@
 
 #include "names.h"
 #include "options.h"
+#include "ports.h"
 
 #define BOTH	    (OPTIONS_CONNECT | OPTIONS_LISTEN)
+#define ALL	    (BOTH | OPTIONS_RUN)
 #define TIMEOUT_MAX (24 * 3600) /* seconds */
 
 enum option_key {
@@ -36,6 +39,9 @@ enum option_key {
 	KEY_RECV_ONLY,
 	KEY_SEND_ONLY,
 	KEY_BIND,
+	KEY_CLIENT_PORTS,
+	KEY_SERVER_PORTS,
+	KEY_EOF_OK,
 };
 
 static const struct option_entry {
@@ -45,32 +51,37 @@ static const struct option_entry {
 	const char *argument;  /* NULL if it takes none */
 	const char *help;
 } entries[] = {
-	{ "profile", KEY_PROFILE, BOTH, "NAME", "use this profile of tlshd.conf (\"default\")" },
-	{ "name", KEY_NAME, BOTH, "NAME", "expect this host name or address (connect: HOST)" },
-	{ "alpn", KEY_ALPN, BOTH, "A,B", "application protocols, preferred first" },
-	{ "psk", KEY_PSK, BOTH, "ID", "authenticate by this pre-shared key of the profile" },
-	{ "unauth", KEY_UNAUTH, BOTH, NULL, "encrypt only, if the profile allows it" },
-	{ "rawpk", KEY_RAWPK, BOTH, NULL, "authenticate by raw public keys" },
-	{ "client-cert", KEY_CLIENT_CERT, OPTIONS_LISTEN, "none|request|require",
+	{ "profile", KEY_PROFILE, ALL, "NAME", "use this profile of tlshd.conf (\"default\")" },
+	{ "name", KEY_NAME, ALL, "NAME", "expect this host name or address (connect: HOST)" },
+	{ "alpn", KEY_ALPN, ALL, "A,B", "application protocols, preferred first" },
+	{ "psk", KEY_PSK, ALL, "ID", "authenticate by this pre-shared key of the profile" },
+	{ "unauth", KEY_UNAUTH, ALL, NULL, "encrypt only, if the profile allows it" },
+	{ "rawpk", KEY_RAWPK, ALL, NULL, "authenticate by raw public keys" },
+	{ "client-cert", KEY_CLIENT_CERT, OPTIONS_LISTEN | OPTIONS_RUN, "none|request|require",
 	  "what to ask of clients" },
-	{ "min-version", KEY_MIN_VERSION, BOTH, "1.2|1.3", "accept no older TLS" },
-	{ "max-version", KEY_MAX_VERSION, BOTH, "1.2|1.3", "accept no newer TLS" },
-	{ "ciphers", KEY_CIPHERS, BOTH, "A,B",
+	{ "min-version", KEY_MIN_VERSION, ALL, "1.2|1.3", "accept no older TLS" },
+	{ "max-version", KEY_MAX_VERSION, ALL, "1.2|1.3", "accept no newer TLS" },
+	{ "ciphers", KEY_CIPHERS, ALL, "A,B",
 	  "AES-128-GCM, AES-256-GCM, CHACHA20-POLY1305, AES-128-CCM" },
-	{ "no-resume", KEY_NO_RESUME, BOTH, NULL, "always a full handshake" },
-	{ "timeout", KEY_TIMEOUT, BOTH, "SECONDS", "for connecting and for the handshake (10)" },
-	{ "info", KEY_INFO, BOTH, NULL, "print what was negotiated to standard error" },
-	{ "json", KEY_JSON, BOTH, NULL, "the same as one JSON object" },
+	{ "no-resume", KEY_NO_RESUME, ALL, NULL, "always a full handshake" },
+	{ "timeout", KEY_TIMEOUT, ALL, "SECONDS", "for connecting and for the handshake (10)" },
+	{ "info", KEY_INFO, ALL, NULL, "print what was negotiated to standard error" },
+	{ "json", KEY_JSON, ALL, NULL, "the same as one JSON object" },
 	{ "channel-binding", KEY_CHANNEL_BINDING, BOTH, NULL,
 	  "print what ties other proofs to this connection" },
 	{ "recv-only", KEY_RECV_ONLY, BOTH, NULL, "leave standard input alone" },
 	{ "send-only", KEY_SEND_ONLY, BOTH, NULL, "send all of standard input, drop what comes" },
 	{ "keep-open", 'k', OPTIONS_LISTEN, NULL, "serve one connection after the other" },
 	{ "bind", KEY_BIND, OPTIONS_LISTEN, "ADDR", "listen on this address only" },
+	{ "client-ports", KEY_CLIENT_PORTS, OPTIONS_RUN, "A,B-C,NAME",
+	  "TLS for connections to these ports" },
+	{ "server-ports", KEY_SERVER_PORTS, OPTIONS_RUN, "A,B-C,NAME",
+	  "TLS for listeners on these ports" },
+	{ "eof-ok", KEY_EOF_OK, OPTIONS_RUN, NULL, "an end without close_notify is a good end" },
 	{ "ipv4", '4', BOTH, NULL, "IPv4 only" },
 	{ "ipv6", '6', BOTH, NULL, "IPv6 only" },
-	{ "help", 'h', BOTH, NULL, "this text" },
-	{ "version", 'V', BOTH, NULL, "the version" },
+	{ "help", 'h', ALL, NULL, "this text" },
+	{ "version", 'V', ALL, NULL, "the version" },
 };
 
 #define ENTRIES (sizeof(entries) / sizeof(*entries))
@@ -83,6 +94,11 @@ static void help(enum options_command command)
 		puts("usage: tls-handoff connect [OPTIONS] HOST PORT\n"
 		     "\n"
 		     "Connect with TLS and pass on standard input and output.\n");
+	else if (command == OPTIONS_RUN)
+		puts("usage: tls-handoff run [OPTIONS] -- PROGRAM [ARGUMENT...]\n"
+		     "\n"
+		     "Run PROGRAM, whose TCP connections are TLS without its knowing.  Without any\n"
+		     "ports all that it opens are, but none that it accepts.\n");
 	else
 		puts("usage: tls-handoff listen [OPTIONS] PORT [-- COMMAND...]\n"
 		     "\n"
@@ -259,6 +275,13 @@ static const char *take_option(int key, const char *value, struct options *optio
 	case KEY_BIND:
 		options->bind = value;
 		return NULL;
+	case KEY_CLIENT_PORTS:
+		return ports_parse(value, &options->client_ports);
+	case KEY_SERVER_PORTS:
+		return ports_parse(value, &options->server_ports);
+	case KEY_EOF_OK:
+		options->eof_ok = true;
+		return NULL;
 	case 'k':
 		options->keep_open = true;
 		return NULL;
@@ -296,7 +319,9 @@ static int unknown(const char *command, bool lacks_value, const char *argument)
 
 static const char *command_name(enum options_command command)
 {
-	return command == OPTIONS_CONNECT ? "connect" : "listen";
+	return command == OPTIONS_CONNECT ? "connect" :
+	       command == OPTIONS_LISTEN  ? "listen" :
+					    "run";
 }
 
 /* getaddrinfo(3) takes any number and keeps its last 16 bits. */
@@ -314,13 +339,58 @@ bool options_port(enum options_command command, const char *port)
 	return false;
 }
 
+/* TLS_HANDOFF_MIN_VERSION for "min-version". */
+static const char *variable_name(const char *option, char buffer[64])
+{
+	size_t used = snprintf(buffer, 64, "TLS_HANDOFF_%s", option);
+
+	for (size_t i = 0; i < used; i++)
+		buffer[i] = buffer[i] == '-' ? '_' : toupper((unsigned char)buffer[i]);
+	return buffer;
+}
+
+static bool is_exported(const struct option_entry *entry)
+{
+	return entry->commands & OPTIONS_RUN && entry->key >= KEY_PROFILE;
+}
+
+/* A run inside of another's begins anew. */
+static void clear_environment(void)
+{
+	char variable[64];
+
+	for (size_t i = 0; i < ENTRIES; i++)
+		if (is_exported(&entries[i]))
+			unsetenv(variable_name(entries[i].name, variable));
+}
+
+const char *options_import(struct options *options, const char **ret_option)
+{
+	char variable[64];
+	const char *value, *why;
+
+	for (size_t i = 0; i < ENTRIES; i++) {
+		if (!is_exported(&entries[i]))
+			continue;
+		value = getenv(variable_name(entries[i].name, variable));
+		why = value ? take_option(entries[i].key, value, options) : NULL;
+		if (why) {
+			*ret_option = entries[i].name;
+			return why;
+		}
+	}
+	return NULL;
+}
+
 int options_parse(enum options_command command, int argc, char **argv, struct options *options,
 		  int *ret_first)
 {
 	const char *name = command_name(command);
 	struct option table[ENTRIES + 1] = {};
-	char letters[2 * ENTRIES] = ":";
+	/* The options of run's PROGRAM are not ours. */
+	char letters[2 * ENTRIES] = "+:";
 	size_t count = 0;
+	char variable[64];
 	const char *why;
 	int key;
 
@@ -334,9 +404,12 @@ int options_parse(enum options_command command, int argc, char **argv, struct op
 			strncat(letters, &(char){ entries[i].key }, 1);
 	}
 
+	if (command == OPTIONS_RUN)
+		clear_environment();
 	optind = 0;
 	opterr = 0;
-	while ((key = getopt_long(argc, argv, letters, table, NULL)) != -1) {
+	while ((key = getopt_long(argc, argv, letters + (command != OPTIONS_RUN), table, NULL)) !=
+	       -1) {
 		switch (key) {
 		case 'h':
 			help(command);
@@ -351,6 +424,9 @@ int options_parse(enum options_command command, int argc, char **argv, struct op
 			why = take_option(key, optarg, options);
 			if (why)
 				return mistake(name, entry_name(key), optarg, why);
+			if (command == OPTIONS_RUN)
+				setenv(variable_name(entry_name(key), variable),
+				       optarg ? optarg : "yes", 1);
 		}
 	}
 	if (options->handoff.min_version && options->handoff.max_version &&
