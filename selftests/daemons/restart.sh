@@ -6,7 +6,6 @@
 programs=$(dirname "$here")/updates
 updates=60	# of the peer under load; every other one asks for ours
 wishes=60	# of our program: TLS_HANDOFF_REKEY
-profile=()
 pace=100	# milliseconds from one to the next: the load lasts six seconds at least
 
 # managed [LINE...]: as daemon(), under a service manager that keeps descriptors.
@@ -46,10 +45,6 @@ start_load() {
 	[[ " $* " != *" --server "* ]] || until_true is_listening "$port"
 }
 
-count_sessions() {
-	tls-handoff status --json > sessions && [ "$(grep -c '"state": *"established"' sessions)" -eq "$1" ]
-}
-
 value() { sed -n "s/^$2=//p" "$1.out"; }
 
 # Everything arrived, and both sides know of the same keys.
@@ -68,35 +63,6 @@ expect_load() {
 		fail "$name: $(cat "$name.ours.out" "$name.peer.out" | tr '\n' ' ')"
 	[ "$(value "$name.ours" tx_generation)" -ge "$wishes" ] || fail "$(cat "$name.ours.out")"
 }
-
-# line NAME OPTION...: an idle connection to s_server, which both ends can write to.
-line() {
-	local name=$1 write read
-	shift
-	port=$((port + 1000))
-	mkfifo "$name.in" "$name.peer.in"
-	exec {write}<> "$name.in" {read}<> "$name.peer.in"
-	fds[$name]=$write peer_fds[$name]=$read
-	openssl s_server -accept "127.0.0.1:$port" -cert "$pki/peer.pem" -key "$pki/peer.key" \
-		"$@" < "$name.peer.in" > "$name.peer.out" 2> "$name.peer.err" &
-	pids+=("$!")
-	until_true is_listening "$port"
-	tls-handoff connect --name localhost "${profile[@]}" 127.0.0.1 "$port" < "$name.in" > "$name.out" \
-		2> "$name.err" &
-	pids+=("$!")
-	echo "$!" > "$name.pid"
-	expect_line "$name" before
-}
-
-# expect_line NAME WORD: WORD gets through in both directions.
-expect_line() {
-	echo "to-peer-$2" >&"${fds[$1]}"
-	until_true has_line "$1.peer.out" "to-peer-$2"
-	echo "to-us-$2" >&"${peer_fds[$1]}"
-	until_true has_line "$1.out" "to-us-$2"
-}
-
-
 
 # log_count PATTERN
 log_count() { grep -c -e "$1" tlshd.log || :; }
@@ -128,6 +94,15 @@ without_wishes() {
 by_manager() {
 	local old=$tlshd
 	kill "-$1" "$old"
+	until_true is_another "$old"
+	pids+=("$tlshd")
+}
+
+# As systemd ends a service, all its processes get it at once.
+by_manager_all() {
+	local old=$tlshd
+	# shellcheck disable=SC2046 # a list of numbers
+	kill -TERM "$old" $(rooms tlshd-session) $(rooms tlshd-keys)
 	until_true is_another "$old"
 	pids+=("$tlshd")
 }
@@ -167,16 +142,6 @@ open_over() {
 	# TLS 1.2 knows no other wish than this one, which is declined; OpenSSL gives up then.
 	echo R >&"${peer_fds[tls12]}"
 	until_true has_line tls12.peer.err 'no renegotiation'
-}
-
-# expect_line_key_update SESSIONS: of the idle connection with TLS 1.3, among so many.
-expect_line_key_update() {
-	until_true count_sessions "$1"
-	echo K >&"${peer_fds[tls13]}"
-	expect_line tls13 updated
-	tls-handoff status --json > sessions
-	has_line sessions '"rx_generation": *1' && has_line sessions '"tx_generation": *1' ||
-		fail "no key update: $(cat sessions)"
 }
 
 # connections_over MODE... -- ACTION...: the program connections in MODE, with ACTION in
@@ -320,6 +285,7 @@ add daemons.$while_open.tlshd_executes_itself_anew without_wishes open_over daem
 add daemons.$while_open.tlshd_session_is_ended open_over daemon ends_tlshd_session
 add daemons.$while_open.tlshd_keys_is_killed open_over daemon kills_tlshd_keys
 add daemons.$while_open.tlshd_is_restarted without_wishes open_over managed by_manager TERM
+add daemons.$while_open.all_three_are_restarted without_wishes open_over managed by_manager_all
 add daemons.$while_open.tlshd_is_killed without_wishes open_over managed by_manager KILL
 add daemons.$while_open.tlshd_is_restarted_by_hand without_wishes open_over daemon by_hand TERM
 add daemons.$while_open.tlshd_is_killed_and_started_by_hand \

@@ -3,6 +3,7 @@
  * Process 1 of the VM: mounts what everything needs, runs /stage/boot with its
  * output on the virtio ports "stdout" and "stderr", then /stage/finish, and
  * tells the host on the port "status" how it ended. Statically linked.
+ * Where the system has an init of its own, one of its services, which does the same.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -309,7 +310,8 @@ int main(void)
 	int status, out, err, say;
 	char line[64];
 
-	mount_basics();
+	if (getpid() == 1)
+		mount_basics();
 	run(modprobe);
 	mount_disk("stage", "/stage", true);
 	mount_disk("data", "/data", false);

@@ -69,3 +69,9 @@ root_dir() {
 		sha256sum | cut -c1-16)
 	printf '%s\n' "$cache/root-$hash"
 }
+
+# The program that reports to us from inside the VM, build/vm/init.
+vm_init() {
+	"$vm_dir/chroot" -- gcc -O2 -Wall -Wextra -Werror -D_GNU_SOURCE -static \
+		-o build/vm/init tools/vm/init.c
+}

@@ -1,0 +1,231 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash disable=SC2154 # variables are lib.sh's
+# The packages' tests: installed, running under systemd, upgraded, removed.
+
+pki=/etc/tlshd
+packages=(tlshd tls-handoff tls-handoff-dev tls-handoff-doc tls-handoff-dkms)
+exposure=33	# tenths; what "systemd-analyze security" may say at most
+
+# journal UNIT PATTERN: has the unit said so since this boot?
+journal() { journalctl -b -o cat -u "$1" | grep -qE -e "$2"; }
+journal_count() { journalctl -b -o cat -u tlshd | grep -cE -e "$1" || :; }
+journal_has_more() { [ "$(journal_count "$1")" -gt "$2" ]; }
+
+# expect_active STATE: tlshd's, and that it never failed by itself
+expect_active() {
+	[ "$(systemctl is-active tlshd)" = "$1" ] || fail "$(systemctl status tlshd 2>&1)"
+	! systemctl --quiet is-failed tlshd || fail "$(systemctl status tlshd 2>&1)"
+}
+
+main_pid() { systemctl show -P MainPID tlshd; }
+
+module_is_there() {
+	dkms status tls-handoff > dkms
+	has_line dkms "$(uname -r).*: installed" || fail "$(cat dkms)"
+	[[ $(modinfo -n tls_handoff) == */updates/dkms/* ]] || fail "$(modinfo -n tls_handoff)"
+	[ -d /sys/module/tls_handoff ] || fail "not loaded"
+	# tlshd's unit would have loaded it, too: now without that.
+	systemctl stop tlshd
+	modprobe --remove tls_handoff || fail "it is in use: $(lsmod | grep tls)"
+	systemctl restart systemd-modules-load
+	[ -d /sys/module/tls_handoff ] || fail "not loaded"
+	systemctl start tlshd
+}
+
+starts_as_installed() {
+	[ ! -e /dev/tpmrm0 ] || fail "the test wants a machine without a TPM"
+	expect_active active
+	[ "$(systemctl is-enabled tlshd)" = enabled ] || fail "not enabled"
+	[ "$(systemctl show -P NRestarts tlshd)" -eq 0 ] || fail "it was started more than once"
+	tlshd -t > out 2>&1 || fail "$(cat out)"
+	tls-handoff status > out 2>&1 || fail "$(cat out)"
+}
+
+nothing_has_failed() {
+	systemctl --failed --plain --no-legend > out
+	[ ! -s out ] || fail "$(cat out)"
+}
+
+manuals_and_headers() {
+	local page
+	for page in 1:tls-handoff 1:tls-handoff-key 5:tlshd.conf 7:tls_handoff 8:tlshd; do
+		man -w "${page%:*}" "${page#*:}" > out 2>&1 || fail "$(cat out)"
+	done
+	[ -e /usr/include/linux/tls_handoff.h ] || fail "no header"
+	[ -e /usr/share/doc/tls-handoff/architecture.md.gz ] || fail "no documentation"
+}
+
+unit_is_hardened() {
+	systemd-analyze verify tlshd.service > out 2>&1 || fail "$(cat out)"
+	[ ! -s out ] || fail "$(cat out)"
+	systemd-analyze security --no-pager --threshold="$exposure" tlshd.service > out 2>&1 ||
+		fail "$(tail -n 1 out)"
+	# What it says holds for the processes.
+	grep -q '^Seccomp:[[:space:]]*2' "/proc/$(main_pid)/status" || fail "no system call filter"
+	[ "$(stat -fc %T "/proc/$(main_pid)/root/tmp")" = tmpfs ] || fail "no /tmp of its own"
+}
+
+# The administrator's way: a key in the TPM, a certificate for it, a profile, a reload.
+profile_with_a_tpm_key() {
+	cat > /etc/systemd/system/swtpm.service <<-'END'
+		[Unit]
+		Before=tlshd.service
+		[Service]
+		ExecStartPre=modprobe tpm_vtpm_proxy
+		ExecStart=swtpm chardev --vtpm-proxy --tpm2 --tpmstate dir=/var/lib/swtpm \
+			--flags not-need-init
+		StateDirectory=swtpm
+		[Install]
+		WantedBy=multi-user.target
+	END
+	systemctl daemon-reload
+	systemctl enable --now --quiet swtpm
+	until_true test -c /dev/tpmrm0
+	chown tss:tss /dev/tpmrm0 2>/dev/null || :	# as udev does for a TPM
+
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout ca.key \
+		-out $pki/ca.pem -subj '/CN=packages test CA' -days 2
+	tls-handoff key create --type p256 $pki/web.key > out
+	tls-handoff key csr --subject CN=web.test --dns localhost $pki/web.key -o web.csr
+	openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout $pki/peer.key \
+		-subj /CN=peer.test -addext subjectAltName=DNS:localhost -out peer.csr
+	for name in web peer; do
+		openssl x509 -req -in $name.csr -CA $pki/ca.pem -CAkey ca.key -days 1 \
+			-copy_extensions copy -out $pki/$name.pem
+	done
+	cat > /etc/tlshd.conf <<-END
+		[profile default]
+		truststore = $pki/ca.pem
+		[profile web]
+		certificate = $pki/web.pem
+		private_key = $pki/web.key
+		allow = user:www-data
+	END
+	tlshd -t > out 2>&1 || fail "$(cat out)"
+	systemctl reload tlshd > out 2>&1 || fail "$(cat out)"
+	# It waited for tlshd's word, so all is done.
+	journal tlshd 'configuration reloaded' || fail "$(journalctl -b -o cat -u tlshd)"
+	journal tlshd 'tlshd-keys: ready with 1 keys' || fail "$(journalctl -b -o cat -u tlshd)"
+}
+
+a_mistake_in_the_configuration() {
+	cp /etc/tlshd.conf conf
+	echo nonsense >> /etc/tlshd.conf
+	systemctl reload tlshd > out 2>&1 || :
+	cp conf /etc/tlshd.conf
+	expect_active active
+	journal tlshd 'the new configuration is not used' || fail "$(journalctl -b -o cat -u tlshd)"
+}
+
+# Both ends are users without rights; the server's key is in the TPM.
+handoff_of_users() {
+	local server=(setpriv --reuid www-data --regid www-data --init-groups)
+	"${server[@]}" tls-handoff listen --profile web "$port" -- cat < /dev/null > peer.out 2> peer.err &
+	pids+=("$!")
+	until_true is_listening "$port"
+	mkfifo in
+	exec {to}<> in
+	echo hello >&"$to"
+	"${as[@]}" tls-handoff connect --name localhost 127.0.0.1 "$port" < in > out 2> err &
+	pids+=("$!")
+	until_true has_line out hello
+	journal tlshd 'server handshake done: profile web, .*TLS 1.3.*uid 33' &&
+		journal tlshd 'client handshake done: profile default, .*uid 65534' &&
+		journal tlshd 'tlshd-keys: key .*\(tpm\) signed .*profile web, user 33' ||
+		fail "$(journalctl -b -o cat -u tlshd | tail -n 5)"
+}
+
+# open_over ACTION...: an open connection goes on over it, and its keys can be changed.
+open_over() {
+	local before
+	declare -A fds peer_fds
+	line tls13
+	before=$(journal_count 'sessions have a new session handler')
+	"$@" > action 2>&1 || fail "$*: $(cat action)"
+	until_true journal_has_more 'sessions have a new session handler' "$before"
+	expect_active active
+	expect_line tls13 after
+	expect_line_key_update 1
+}
+
+is_another() { [ "$(main_pid)" -ne 0 ] && [ "$(main_pid)" -ne "$1" ]; }
+
+killed() {
+	local old
+	old=$(main_pid)
+	kill -KILL "$old"
+	until_true is_another "$old"
+	until_true systemctl --quiet is-active tlshd
+}
+
+upgraded() {
+	local old
+	old=$(main_pid)
+	dpkg --install /root/packages/tlshd_*.deb < /dev/null
+	is_another "$old"
+}
+
+# What the administrator has changed is not overwritten by that.
+an_upgrade_keeps_the_configuration() {
+	has_line /etc/tlshd.conf 'profile web' || fail "$(cat /etc/tlshd.conf)"
+}
+
+stopped() {
+	declare -A fds peer_fds
+	line tls13
+	systemctl stop tlshd > out 2>&1 || fail "$(cat out)"
+	expect_active inactive
+	[ "$(systemctl show -P Result tlshd)" = success ] || fail "$(systemctl status tlshd)"
+	journal tlshd 'ending, 1 sessions open' || fail "$(journalctl -b -o cat -u tlshd | tail)"
+	[ -z "$(pgrep -x 'tlshd.*')" ] || fail "left: $(pgrep -ax 'tlshd.*')"
+	expect_line tls13 without
+	status=0
+	"${as[@]}" tls-handoff connect --name localhost 127.0.0.1 "$port" < /dev/null > out 2> err ||
+		status=$?
+	expect_status 4
+	systemctl start tlshd > out 2>&1 || fail "$(cat out)"
+	expect_line tls13 again
+}
+
+# Only what is the administrator's own stays.
+purged() {
+	local package path
+	for package in "${packages[@]}"; do
+		dpkg -L "$package"
+	done | sort -u > files
+	while read -r path; do
+		[ -d "$path" ] || echo "$path"
+	done < files > wanted_gone
+	echo "/lib/modules/$(uname -r)/updates/dkms/tls_handoff.ko.xz" >> wanted_gone
+	printf '%s\n' /var/lib/dkms/tls-handoff /usr/src/tls-handoff-* /usr/libexec/tls-handoff \
+		/run/tlshd /etc/systemd/system/multi-user.target.wants/tlshd.service \
+		/etc/systemd/system/remote-fs.target.wants/tlshd.service >> wanted_gone
+	[ "$(wc -l < wanted_gone)" -gt 50 ] || fail "what was there to remove? $(cat wanted_gone)"
+	dpkg --purge "${packages[@]}" > out 2>&1 || fail "$(cat out)"
+	while read -r path; do
+		[ ! -e "$path" ] && [ ! -L "$path" ] || echo "$path"
+	done < wanted_gone > left
+	[ ! -s left ] || fail "left: $(cat left)"
+	[ ! -d /sys/module/tls_handoff ] || fail "the module is still loaded: $(cat out)"
+	[ -z "$(pgrep -x 'tlshd.*')" ] || fail "left: $(pgrep -ax 'tlshd.*')"
+	! systemctl cat tlshd > out 2>&1 || fail "$(cat out)"
+	[ -z "$(dkms status tls-handoff)" ] || fail "$(dkms status)"
+	[ -e $pki/web.key ] || fail "the administrator's key is gone"
+}
+
+add packages.tlshd_starts_as_it_was_installed_without_a_tpm starts_as_installed
+add packages.nothing_has_failed_at_boot nothing_has_failed
+add packages.the_module_is_built_by_dkms_and_loaded_at_boot module_is_there
+add packages.manual_pages_headers_and_documentation_are_there manuals_and_headers
+add packages.the_unit_is_hardened unit_is_hardened
+add packages.a_reload_takes_a_profile_with_a_key_in_the_tpm profile_with_a_tpm_key
+add packages.a_mistake_in_the_configuration_does_not_end_tlshd a_mistake_in_the_configuration
+add packages.users_without_rights_talk_tls_with_a_key_in_the_tpm handoff_of_users
+while_open=key_update.goes_on_while
+add packages.$while_open.systemd_reloads_tlshd open_over systemctl reload tlshd
+add packages.$while_open.systemd_restarts_tlshd open_over systemctl restart tlshd
+add packages.$while_open.systemd_starts_tlshd_again_after_it_was_killed open_over killed
+add packages.$while_open.the_package_is_upgraded open_over upgraded
+add packages.an_upgrade_keeps_the_configuration an_upgrade_keeps_the_configuration
+add packages.data_goes_on_while_tlshd_is_stopped stopped
+add packages.purging_them_leaves_nothing_behind purged
