@@ -51,9 +51,13 @@ static int tear_down(void **state)
 	return 0;
 }
 
-/* Both programs anew: nothing is kept, and the clock shows the present. */
-static int restart(void **state)
+/* Nothing is kept of what was, and the clock shows the present. */
+static int begin(void **state)
 {
+	if (!rig_clock_moved()) {
+		rig_tickets(&rig, CHANNEL_TICKETS_FLUSH);
+		return 0;
+	}
 	rig_stop(&rig);
 	rig_start(&rig, config);
 	return 0;
@@ -77,7 +81,7 @@ static void with_peers(void (*body)(struct resume_test *test, struct peer_setup 
 					    .memory = peer_memory_new() };
 		struct resume_test test = { &rig, TLS_HANDOFF_CLIENT, "client", peers[i], &setup };
 
-		restart(NULL);
+		begin(NULL);
 		body(&test, &setup);
 		peer_memory_free(setup.memory);
 	}
@@ -577,7 +581,7 @@ static void nothing_is_left_of_a_kept_secret_after_a_flush(void **state)
 	peer_memory_free(setup.memory);
 }
 
-#define RESUMPTION_TEST(function) cmocka_unit_test_setup(function, restart)
+#define RESUMPTION_TEST(function) cmocka_unit_test_setup(function, begin)
 
 int main(void)
 {

@@ -61,9 +61,13 @@ static int tear_down(void **state)
 	return 0;
 }
 
-/* Both programs anew: nothing is kept, and the clock shows the present. */
-static int restart(void **state)
+/* Nothing is kept of what was, and the clock shows the present. */
+static int begin(void **state)
 {
+	if (!rig_clock_moved()) {
+		rig_tickets(&rig, CHANNEL_TICKETS_FLUSH);
+		return 0;
+	}
 	rig_stop(&rig);
 	rig_start(&rig, config);
 	return 0;
@@ -80,7 +84,7 @@ static void with_peers(void (*body)(struct resume_test *test, struct peer_setup 
 					    .memory = peer_memory_new() };
 		struct resume_test test = { &rig, TLS_HANDOFF_SERVER, "server", peers[i], &setup };
 
-		restart(NULL);
+		begin(NULL);
 		body(&test, &setup);
 		peer_memory_free(setup.memory);
 	}
@@ -474,7 +478,7 @@ static void another_name_behind_hello_retry_request_is_refused_for_resumption(vo
 	connection_close(&c);
 }
 
-#define RESUMPTION_TEST(function) cmocka_unit_test_setup(function, restart)
+#define RESUMPTION_TEST(function) cmocka_unit_test_setup(function, begin)
 
 int main(void)
 {

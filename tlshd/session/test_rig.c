@@ -51,6 +51,11 @@ void rig_pass(int64_t seconds)
 	test_clock->ahead += seconds;
 }
 
+bool rig_clock_moved(void)
+{
+	return test_clock->ahead || test_clock->held;
+}
+
 void rig_hold_clock(void)
 {
 	assert_int_equal(clock_gettime(CLOCK_REALTIME, &test_clock->real), 0);

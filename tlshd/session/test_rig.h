@@ -113,6 +113,8 @@ void rig_use_clock(void);
 void rig_pass(int64_t seconds);
 /* From now on they stand still, but for rig_pass(). */
 void rig_hold_clock(void);
+/* Whether they show anything but the time. */
+bool rig_clock_moved(void);
 /* How many lines of the log have @text. */
 unsigned int rig_log_count(const struct rig *rig, const char *text);
 /* TICKETS, and waits for COUNTS. */
