@@ -22,5 +22,6 @@ int status_command(int argc, char **argv);
 int tickets_command(int argc, char **argv);
 int reload_command(int argc, char **argv);
 int key_command(int argc, char **argv);
+int tunnel_command(int argc, char **argv);
 
 #endif /* TLS_HANDOFF_COMMANDS_H */

@@ -19,6 +19,7 @@ static const struct command {
 	{ "connect", connect_command, "connect to a TLS server: standard input and output" },
 	{ "listen", listen_command, "be a TLS server: standard input and output, or a COMMAND" },
 	{ "run", run_command, "run a program whose TCP connections become TLS" },
+	{ "tunnel", tunnel_command, "accept TLS for programs that have none, or connect for them" },
 	{ "status", status_command, "what this machine's sessions are doing" },
 	{ "sessions", status_command, NULL },
 	{ "tickets", tickets_command, "count, flush or rotate what connections are resumed by" },
