@@ -41,6 +41,7 @@ int options_parse(enum options_command command, int argc, char **argv, struct op
 /* What options_parse() put into the environment.  NULL, or what is wrong with *ret_option;
  * the strings stay in the environment. */
 const char *options_import(struct options *options, const char **ret_option);
+
 /* One option by its long name, as a configuration file has it.  @value is kept, not copied.
  * NULL, or what is wrong with it. */
 const char *options_take(const char *name, const char *value, struct options *options);

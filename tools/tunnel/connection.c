@@ -341,7 +341,7 @@ static int end_error(const struct end *end)
 static int relay_step(struct connection *c)
 {
 	struct end *failed = NULL;
-	bool more = false;
+	bool more = false, cut;
 	int r;
 
 	if (begins(c)) {
@@ -358,8 +358,9 @@ static int relay_step(struct connection *c)
 			return relay_failed(c, failed, r);
 		more |= r;
 	}
-	if (c->flows[0].shut && c->flows[1].shut) {
-		say(c, LOG_DEBUG, "ended", "both sides closed");
+	cut = c->flows[0].cut || c->flows[1].cut;
+	if ((c->flows[0].shut && c->flows[1].shut) || (cut && c->flows[c->flows[1].cut].shut)) {
+		say(c, LOG_DEBUG, "ended", cut ? "the TLS peer is gone" : "both sides closed");
 		connection_end(c, false);
 		return 0;
 	}
@@ -368,7 +369,7 @@ static int relay_step(struct connection *c)
 		failed = &c->accepted;
 	else if (c->connected.failed)
 		failed = &c->connected;
-	if (failed)
+	if (failed && !(cut && failed->secure))
 		return relay_failed(c, failed, end_error(failed));
 	if (more && !c->busy) {
 		c->busy = true;

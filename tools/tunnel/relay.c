@@ -13,9 +13,8 @@
 #define RELAY_ROUNDS 16	    /* times that a pipe is filled before it is somebody else's turn */
 #define RELAY_PIECES 18	    /* slots of a pipe that one record may take, MAX_SKB_FRAGS + 1 */
 
-/* Whether the file descriptor's peer has closed in the middle of nothing: that is an end for
- * those who say so. */
-static bool is_end(int fd)
+/* Whether the peer closed without close_notify, which is an end for those who say so. */
+static bool is_cut(int fd)
 {
 	struct tls_handoff_info info;
 
@@ -40,11 +39,12 @@ static int fill(struct flow *flow, bool eof)
 				from->readable = false;
 			return 0;
 		}
-		if (n < 0 && errno == ECONNABORTED && eof && is_end(from->watch.fd))
-			n = 0;
-		if (n < 0)
-			return -errno;
-		if (n == 0) {
+		if (n < 0) {
+			if (errno != ECONNABORTED || !eof || !is_cut(from->watch.fd))
+				return -errno;
+			flow->cut = true;
+		}
+		if (n <= 0) {
 			flow->ended = true;
 			return 0;
 		}

@@ -30,13 +30,14 @@ struct end {
  * @pipe: what was received and not yet sent, NULL if that is nothing
  * @held: bytes in it
  * @ended: @from has sent its end
- * @shut: and that was passed on to @to
+ * @cut: and did so without a word; nothing can be sent to it any more
+ * @shut: the end was passed on to @to
  */
 struct flow {
 	struct end *from, *to;
 	struct pipe *pipe;
 	size_t held;
-	bool ended, shut;
+	bool ended, cut, shut;
 };
 
 /*
