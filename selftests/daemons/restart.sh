@@ -47,7 +47,7 @@ start_load() {
 }
 
 count_sessions() {
-	tls-handoff status --json > sessions && [ "$(grep -c '"state": *"established"' sessions)" -eq "$1" ]
+	tls-handoff sessions --json > sessions && [ "$(grep -c '"state": *"established"' sessions)" -eq "$1" ]
 }
 
 value() { sed -n "s/^$2=//p" "$1.out"; }
@@ -174,7 +174,7 @@ expect_line_key_update() {
 	until_true count_sessions "$1"
 	echo K >&"${peer_fds[tls13]}"
 	expect_line tls13 updated
-	tls-handoff status --json > sessions
+	tls-handoff sessions --json > sessions
 	has_line sessions '"rx_generation": *1' && has_line sessions '"tx_generation": *1' ||
 		fail "no key update: $(cat sessions)"
 }
