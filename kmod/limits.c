@@ -11,25 +11,6 @@
 /* A pending handshake costs tlshd-session some tens of KiB */
 static unsigned int tls_handoff_pending_most = 65536;
 
-static const struct ctl_table tls_handoff_sysctls[] = {
-	{
-		.procname = "max_pending",
-		.maxlen = sizeof(unsigned int),
-		.mode = 0644,
-		.proc_handler = proc_douintvec_minmax,
-		.extra1 = SYSCTL_ONE,
-		.extra2 = &tls_handoff_pending_most,
-	},
-	{
-		.procname = "max_pending_per_user",
-		.maxlen = sizeof(unsigned int),
-		.mode = 0644,
-		.proc_handler = proc_douintvec_minmax,
-		.extra1 = SYSCTL_ONE,
-		.extra2 = &tls_handoff_pending_most,
-	},
-};
-
 static unsigned long tls_handoff_pending_of(struct tls_handoff_net *tnet, kuid_t uid)
 {
 	void *entry = xa_load(&tnet->pending_users, __kuid_val(uid));
@@ -99,18 +80,36 @@ void tls_handoff_pending_sub(struct tls_handoff_net *tnet, kuid_t uid)
  */
 int tls_handoff_limits_init(struct net *net, struct tls_handoff_net *tnet)
 {
-	struct ctl_table *table;
+	const struct ctl_table sysctls[] = {
+		{
+			.procname = "max_pending",
+			.data = &tnet->max_pending,
+			.maxlen = sizeof(tnet->max_pending),
+			.mode = 0644,
+			.proc_handler = proc_douintvec_minmax,
+			.extra1 = SYSCTL_ONE,
+			.extra2 = &tls_handoff_pending_most,
+		},
+		{
+			.procname = "max_pending_per_user",
+			.data = &tnet->max_pending_per_user,
+			.maxlen = sizeof(tnet->max_pending_per_user),
+			.mode = 0644,
+			.proc_handler = proc_douintvec_minmax,
+			.extra1 = SYSCTL_ONE,
+			.extra2 = &tls_handoff_pending_most,
+		},
+	};
+	const struct ctl_table *table;
 
 	xa_init(&tnet->pending_users);
 	tnet->max_pending = TLS_HANDOFF_MAX_PENDING;
 	tnet->max_pending_per_user = TLS_HANDOFF_MAX_PENDING_USER;
-	table = kmemdup(tls_handoff_sysctls, sizeof(tls_handoff_sysctls), GFP_KERNEL);
+	table = kmemdup(sysctls, sizeof(sysctls), GFP_KERNEL);
 	if (!table)
 		return -ENOMEM;
-	table[0].data = &tnet->max_pending;
-	table[1].data = &tnet->max_pending_per_user;
 	tnet->sysctls = register_net_sysctl_sz(net, "net/tls_handoff", table,
-					       ARRAY_SIZE(tls_handoff_sysctls));
+					       ARRAY_SIZE(sysctls));
 	if (!tnet->sysctls) {
 		kfree(table);
 		return -ENOMEM;

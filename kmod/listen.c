@@ -150,7 +150,7 @@ static void tls_handoff_make_room(struct tls_handoff_listener *listener)
 	spin_unlock(&listener->lock);
 	if (!ctx)
 		return;
-	tls_handoff_fail(ctx, ETIMEDOUT, "too many handshakes are pending, and this was the oldest");
+	tls_handoff_fail(ctx, ETIMEDOUT, "too many handshakes are pending, this was the oldest");
 	tls_handoff_put(ctx);
 }
 

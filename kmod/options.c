@@ -324,7 +324,7 @@ int tls_handoff_setsockopt(struct socket *app, int level, int optname, sockptr_t
 	case SOL_TCP:
 		if (optname == TCP_ULP)
 			return tls_handoff_set_ulp(optval, optlen);
-		/* Counts ciphertext; and a connection with data in its SYN is not established yet */
+		/* The one counts ciphertext, the other lets a connection come too early */
 		if (optname == TCP_INQ || optname == TCP_FASTOPEN)
 			return -EOPNOTSUPP;
 		if (optname == TCP_REPAIR || optname == TCP_REPAIR_QUEUE ||
