@@ -77,6 +77,7 @@ static void tls_handoff_fail_locked(struct tls_handoff_ctx *ctx, int error, cons
 		tls_handoff_shutdown_tcp(ctx);
 	tls_handoff_set_state(ctx, TLS_HANDOFF_STATE_FAILED);
 	tls_handoff_wake(ctx);
+	tls_handoff_child_done(ctx);
 }
 
 /**
@@ -196,13 +197,14 @@ int tls_handoff_ready(struct tls_handoff_ctx *ctx)
 		ctx->inner.ops->setsockopt(&ctx->inner, SOL_TLS, TLS_RX_EXPECT_NO_PAD,
 					   KERNEL_SOCKPTR(&on), sizeof(on));
 
-	ctx->handshake_usec = ktime_us_delta(ktime_get(), ctx->handshake->start);
+	ctx->handshake_usec = ktime_us_delta(ktime_get(), ctx->started);
 	tls_handoff_handshake_end(ctx);
 	tls_handoff_stat_inc(ctx->net, TLS_HANDOFF_STAT_ESTABLISHED);
 	tls_handoff_stat_inc(ctx->net, TLS_HANDOFF_STAT_CURR_ESTABLISHED);
 	trace_tls_handoff_ready(ctx);
 	tls_handoff_set_state(ctx, TLS_HANDOFF_STATE_ESTABLISHED);
 	tls_handoff_wake(ctx);
+	tls_handoff_child_done(ctx);
 	return 0;
 }
 
@@ -227,7 +229,29 @@ static int tls_handoff_evict(struct tls_handoff_ctx *ctx)
 	return 0;
 }
 
-static struct tls_handoff_handshake *tls_handoff_handshake_new(struct tls_handoff_ctx *ctx)
+/**
+ * tls_handoff_caller() - who calls START: the agent judges by that
+ * @ctx: the context, locked; gets the caller's ids
+ *
+ * Return: the caller's cgroup, with a reference.
+ */
+struct cgroup *tls_handoff_caller(struct tls_handoff_ctx *ctx)
+{
+	struct cgroup *cgroup;
+
+	lockdep_assert_held(&ctx->lock);
+	current_uid_gid(&ctx->uid, &ctx->gid);
+	ctx->pid = task_tgid_nr(current);
+	rcu_read_lock();
+	cgroup = task_dfl_cgroup(current);
+	cgroup_get(cgroup);
+	rcu_read_unlock();
+	return cgroup;
+}
+
+/* Takes over the reference to @cgroup if there is memory */
+static struct tls_handoff_handshake *tls_handoff_handshake_new(struct tls_handoff_ctx *ctx,
+							       struct cgroup *cgroup)
 {
 	struct tls_handoff_handshake *handshake;
 
@@ -237,18 +261,20 @@ static struct tls_handoff_handshake *tls_handoff_handshake_new(struct tls_handof
 	INIT_LIST_HEAD(&handshake->link);
 	INIT_DELAYED_WORK(&handshake->timeout, tls_handoff_timeout);
 	handshake->ctx = ctx;
-	handshake->start = ktime_get();
-	rcu_read_lock();
-	handshake->cgroup = task_dfl_cgroup(current);
-	cgroup_get(handshake->cgroup);
-	rcu_read_unlock();
-	current_uid_gid(&ctx->uid, &ctx->gid);
-	ctx->pid = task_tgid_nr(current);
+	handshake->cgroup = cgroup;
 	return handshake;
 }
 
-/* RFC 9525: a client that checks a certificate must know the name it wants */
-static int tls_handoff_check_params(const struct tls_handoff_params *params, u32 role)
+/**
+ * tls_handoff_check_params() - may START go on with these options
+ * @params: or %NULL
+ * @role: TLS_HANDOFF_CLIENT or TLS_HANDOFF_SERVER
+ *
+ * RFC 9525: a client that checks a certificate must know the name it wants.
+ *
+ * Return: 0 or -EINVAL.
+ */
+int tls_handoff_check_params(const struct tls_handoff_params *params, u32 role)
 {
 	u32 auth = params && params->auth ? params->auth : TLS_HANDOFF_AUTH_X509;
 
@@ -283,33 +309,43 @@ static const char *tls_handoff_refusal(int err)
  */
 static int tls_handoff_attach_tls(struct tls_handoff_ctx *ctx)
 {
+	struct inet_connection_sock *icsk = inet_csk(ctx->sk);
 	char name[] = "tls";
+	bool ours;
 
 	lock_sock(ctx->sk);
-	inet_csk(ctx->sk)->icsk_ulp_ops = NULL;
+	/* An accepted connection never had it */
+	ours = icsk->icsk_ulp_ops;
+	icsk->icsk_ulp_ops = NULL;
 	release_sock(ctx->sk);
-	module_put(THIS_MODULE);
+	if (ours)
+		module_put(THIS_MODULE);
 	return ctx->inner.ops->setsockopt(&ctx->inner, SOL_TCP, TCP_ULP, KERNEL_SOCKPTR(name),
 					  strlen(name));
 }
 
-static int tls_handoff_begin(struct tls_handoff_ctx *ctx, u32 role)
+/* Takes over the reference to @cgroup. If the state is still IDLE after an error, nothing began */
+static int tls_handoff_begin(struct tls_handoff_ctx *ctx, u32 role, struct cgroup *cgroup)
 {
-	struct tls_handoff_handshake *handshake;
+	struct tls_handoff_handshake *handshake = NULL;
 	u32 timeout;
 	int err;
 
 	err = tls_handoff_check_params(ctx->params, role);
-	if (err)
+	if (!err && ctx->sk->sk_state != TCP_ESTABLISHED)
+		err = -ENOTCONN;
+	if (!err) {
+		handshake = tls_handoff_handshake_new(ctx, cgroup);
+		err = handshake ? 0 : -ENOMEM;
+	}
+	if (err) {
+		cgroup_put(cgroup);
 		return err;
-	if (ctx->sk->sk_state != TCP_ESTABLISHED)
-		return -ENOTCONN;
-	handshake = tls_handoff_handshake_new(ctx);
-	if (!handshake)
-		return -ENOMEM;
+	}
 
 	ctx->role = role;
 	ctx->handshake = handshake;
+	ctx->started = ktime_get();
 	tls_handoff_stat_inc(ctx->net, TLS_HANDOFF_STAT_STARTED);
 	tls_handoff_stat_inc(ctx->net, TLS_HANDOFF_STAT_CURR_PENDING);
 	timeout = ctx->params && ctx->params->timeout ? ctx->params->timeout :
@@ -337,7 +373,34 @@ fail:
 	if (err == -ESRCH)
 		tls_handoff_stat_inc(ctx->net, TLS_HANDOFF_STAT_NO_AGENT);
 	tls_handoff_fail_locked(ctx, -err, tls_handoff_refusal(err), true);
-	sock_error(ctx->sk);
+	return err;
+}
+
+/**
+ * tls_handoff_start_accepted() - START for a connection whose listening socket had it
+ * @ctx: the context, not locked, idle
+ * @listening: that of the listening socket, whose options and credentials count
+ * @cgroup: of the caller of its START
+ *
+ * Return: 0, or a negative errno: if the state is FAILED, then with that errno; if it is
+ * still IDLE, the connection must be closed: what comes is not plaintext.
+ */
+int tls_handoff_start_accepted(struct tls_handoff_ctx *ctx, struct tls_handoff_ctx *listening,
+			       struct cgroup *cgroup)
+{
+	int err;
+
+	mutex_lock(&ctx->lock);
+	ctx->uid = listening->uid;
+	ctx->gid = listening->gid;
+	ctx->pid = listening->pid;
+	if (listening->params) {
+		refcount_inc(&listening->params->refcnt);
+		ctx->params = listening->params;
+	}
+	cgroup_get(cgroup);
+	err = tls_handoff_begin(ctx, TLS_HANDOFF_SERVER, cgroup);
+	mutex_unlock(&ctx->lock);
 	return err;
 }
 
@@ -352,6 +415,7 @@ fail:
 int tls_handoff_start(struct tls_handoff_ctx *ctx, u32 role)
 {
 	bool nonblock = ctx->app->file->f_flags & O_NONBLOCK;
+	struct sock *sk = ctx->sk;
 	int err;
 
 	if (role != TLS_HANDOFF_CLIENT && role != TLS_HANDOFF_SERVER)
@@ -362,9 +426,18 @@ int tls_handoff_start(struct tls_handoff_ctx *ctx, u32 role)
 		return err;
 	switch (ctx->state) {
 	case TLS_HANDOFF_STATE_IDLE:
-		err = tls_handoff_begin(ctx, role);
+		if (ctx->listener || sk->sk_state == TCP_LISTEN) {
+			err = role == TLS_HANDOFF_SERVER ? tls_handoff_listener_start(ctx) :
+							   -EINVAL;
+			mutex_unlock(&ctx->lock);
+			return err;
+		}
+		err = tls_handoff_begin(ctx, role, tls_handoff_caller(ctx));
 		if (!err && nonblock)
 			err = -EINPROGRESS;
+		/* The caller has the errno; SO_ERROR is for those that did not wait */
+		if (ctx->state == TLS_HANDOFF_STATE_FAILED)
+			sock_error(sk);
 		break;
 	case TLS_HANDOFF_STATE_HANDSHAKE:
 		/* A restarted call waits again, as connect(2) does */
@@ -382,10 +455,9 @@ int tls_handoff_start(struct tls_handoff_ctx *ctx, u32 role)
 	if (err)
 		return err;
 
-	err = tls_handoff_wait_ready(ctx, sock_sndtimeo(ctx->inner.sk, false));
-	/* The caller has the errno; SO_ERROR is for those that did not wait */
+	err = tls_handoff_wait_ready(ctx, sock_sndtimeo(sk, false));
 	if (err && tls_handoff_state(ctx) == TLS_HANDOFF_STATE_FAILED)
-		sock_error(ctx->inner.sk);
+		sock_error(sk);
 	/* SO_SNDTIMEO ran out: as connect(2) says it */
 	return err == -EAGAIN ? -EINPROGRESS : err;
 }

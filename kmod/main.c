@@ -28,11 +28,18 @@ struct tls_handoff_net *tls_handoff_net(const struct net *net)
 static int __net_init tls_handoff_net_init(struct net *net)
 {
 	struct tls_handoff_net *tnet = tls_handoff_net(net);
+	int err;
 
 	mutex_init(&tnet->lock);
 	INIT_LIST_HEAD(&tnet->agents);
 	xa_init(&tnet->sessions);
-	return tls_handoff_stats_init(net, tnet);
+	err = tls_handoff_limits_init(net, tnet);
+	if (err)
+		return err;
+	err = tls_handoff_stats_init(net, tnet);
+	if (err)
+		tls_handoff_limits_exit(tnet);
+	return err;
 }
 
 /* Sockets and agents hold the namespace, so there are none left */
@@ -42,6 +49,7 @@ static void __net_exit tls_handoff_net_exit(struct net *net)
 
 	WARN_ON_ONCE(!list_empty(&tnet->agents) || tnet->pending);
 	tls_handoff_stats_exit(net, tnet);
+	tls_handoff_limits_exit(tnet);
 	xa_destroy(&tnet->sessions);
 }
 
@@ -103,6 +111,7 @@ module_init(tls_handoff_init);
 module_exit(tls_handoff_exit);
 
 MODULE_DESCRIPTION("Kernel TLS for any socket program: handshakes handed to an agent");
+MODULE_VERSION("0.1.0");
 MODULE_LICENSE("GPL");
 MODULE_ALIAS_TCP_ULP(TLS_HANDOFF_ULP);
 /* kTLS is attached by name, so the dependency is not in the symbols */

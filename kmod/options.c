@@ -11,12 +11,12 @@
 #include "tls_handoff.h"
 
 /**
- * tls_handoff_params_free() - frees what the program asked for
+ * tls_handoff_params_put() - one context less has them; the last one frees
  * @params: or %NULL
  */
-void tls_handoff_params_free(struct tls_handoff_params *params)
+void tls_handoff_params_put(struct tls_handoff_params *params)
 {
-	if (!params)
+	if (!params || !refcount_dec_and_test(&params->refcnt))
 		return;
 	kfree(params->profile);
 	kfree(params->peer_name);
@@ -60,6 +60,7 @@ static struct tls_handoff_params *tls_handoff_params(struct tls_handoff_ctx *ctx
 	if (!ctx->params) {
 		ctx->params = kzalloc_obj(*ctx->params, GFP_KERNEL_ACCOUNT);
 		if (ctx->params) {
+			refcount_set(&ctx->params->refcnt, 1);
 			ctx->params->client_cert = -1;
 			ctx->params->resume = -1;
 		}
@@ -189,12 +190,15 @@ static int tls_handoff_set_version(u16 *version, sockptr_t optval, unsigned int 
 }
 
 /* Under ctx->lock, before START */
-static int tls_handoff_set_param(struct tls_handoff_params *params, int optname, sockptr_t optval,
+static int tls_handoff_set_param(struct tls_handoff_ctx *ctx, int optname, sockptr_t optval,
 				 unsigned int optlen)
 {
+	struct tls_handoff_params *params = tls_handoff_params(ctx);
 	u32 value;
 	int err;
 
+	if (!params)
+		return -ENOMEM;
 	switch (optname) {
 	case TLS_HANDOFF_PROFILE:
 		return tls_handoff_set_string(&params->profile, optval, optlen,
@@ -237,6 +241,13 @@ static int tls_handoff_set_param(struct tls_handoff_params *params, int optname,
 		if (!err)
 			params->resume = value;
 		return err;
+	case TLS_HANDOFF_ACCEPT_READY:
+		if (ctx->sk->sk_state != TCP_LISTEN)
+			return -EOPNOTSUPP;
+		err = tls_handoff_get_u32(optval, optlen, 1, &value);
+		if (!err)
+			params->accept_ready = value;
+		return err;
 	default:
 		return -ENOPROTOOPT;
 	}
@@ -245,7 +256,6 @@ static int tls_handoff_set_param(struct tls_handoff_params *params, int optname,
 static int tls_handoff_set_own(struct tls_handoff_ctx *ctx, int optname, sockptr_t optval,
 			       unsigned int optlen)
 {
-	struct tls_handoff_params *params;
 	u32 value;
 	int err;
 
@@ -256,21 +266,17 @@ static int tls_handoff_set_own(struct tls_handoff_ctx *ctx, int optname, sockptr
 	case TLS_HANDOFF_REKEY:
 		err = tls_handoff_get_u32(optval, optlen, 0, &value);
 		return err ? err : tls_handoff_rekey(ctx);
-	case TLS_HANDOFF_ACCEPT_READY:
-		return -EOPNOTSUPP;
 	}
-	if (optname < TLS_HANDOFF_PROFILE || optname > TLS_HANDOFF_RESUME)
+	if (optname < TLS_HANDOFF_PROFILE || optname > TLS_HANDOFF_ACCEPT_READY)
 		return -ENOPROTOOPT;
 
 	err = mutex_lock_interruptible(&ctx->lock);
 	if (err)
 		return err;
-	if (ctx->state != TLS_HANDOFF_STATE_IDLE) {
+	if (ctx->state != TLS_HANDOFF_STATE_IDLE || ctx->listener)
 		err = -EBUSY;
-	} else {
-		params = tls_handoff_params(ctx);
-		err = params ? tls_handoff_set_param(params, optname, optval, optlen) : -ENOMEM;
-	}
+	else
+		err = tls_handoff_set_param(ctx, optname, optval, optlen);
 	mutex_unlock(&ctx->lock);
 	return err;
 }
@@ -292,7 +298,8 @@ static int tls_handoff_set_ulp(sockptr_t optval, unsigned int optlen)
 /**
  * tls_handoff_setsockopt() - proto_ops.setsockopt of a taken-over socket
  * @app: the program's socket
- * @level: SOL_TLS_HANDOFF is ours, SOL_TLS refused, others go on to TCP
+ * @level: SOL_TLS_HANDOFF is ours, SOL_TLS refused, others go on to TCP; SOL_SOCKET
+ *	comes here because of SOCK_CUSTOM_SOCKOPT
  * @optname: option
  * @optval: value
  * @optlen: bytes
@@ -309,9 +316,17 @@ int tls_handoff_setsockopt(struct socket *app, int level, int optname, sockptr_t
 		return tls_handoff_set_own(ctx, optname, optval, optlen);
 	case SOL_TLS:
 		return -EPERM;
+	case SOL_SOCKET:
+		/* kTLS peeks from the start, whatever was set */
+		if (optname == SO_PEEK_OFF)
+			return -EOPNOTSUPP;
+		return sock_setsockopt(app, level, optname, optval, optlen);
 	case SOL_TCP:
 		if (optname == TCP_ULP)
 			return tls_handoff_set_ulp(optval, optlen);
+		/* The one counts ciphertext, the other lets a connection come too early */
+		if (optname == TCP_INQ || optname == TCP_FASTOPEN)
+			return -EOPNOTSUPP;
 		if (optname == TCP_REPAIR || optname == TCP_REPAIR_QUEUE ||
 		    optname == TCP_QUEUE_SEQ || optname == TCP_REPAIR_OPTIONS ||
 		    optname == TCP_REPAIR_WINDOW)
@@ -394,6 +409,8 @@ static u32 tls_handoff_info_flags(const struct tls_handoff_ctx *ctx)
 		flags |= TLS_HANDOFF_F_CLOSE_RECEIVED;
 	if (test_bit(TLS_HANDOFF_BIT_TRUNCATED, &ctx->flags))
 		flags |= TLS_HANDOFF_F_TRUNCATED;
+	if (test_bit(TLS_HANDOFF_BIT_PARTIAL, &ctx->flags))
+		flags |= TLS_HANDOFF_F_PARTIAL;
 	return flags;
 }
 
@@ -469,6 +486,8 @@ static int tls_handoff_get_param(struct tls_handoff_ctx *ctx, int optname,
 								    TLS_HANDOFF_DEFAULT_TIMEOUT);
 	case TLS_HANDOFF_RESUME:
 		return tls_handoff_value_u32(value, params->resume != 0);
+	case TLS_HANDOFF_ACCEPT_READY:
+		return tls_handoff_value_u32(value, params->accept_ready);
 	default:
 		return -ENOPROTOOPT;
 	}
@@ -514,12 +533,11 @@ static int tls_handoff_get_own(struct tls_handoff_ctx *ctx, int optname, char __
 	int len, err;
 
 	switch (optname) {
-	case TLS_HANDOFF_PROFILE ... TLS_HANDOFF_RESUME:
+	case TLS_HANDOFF_PROFILE ... TLS_HANDOFF_ACCEPT_READY:
 	case TLS_HANDOFF_INFO ... TLS_HANDOFF_ERROR:
 		break;
 	case TLS_HANDOFF_EXPORTER:
 		return tls_handoff_get_exporter(ctx, optval, optlen);
-	case TLS_HANDOFF_ACCEPT_READY:
 	case TLS_HANDOFF_SESSION_FD:
 		return -EOPNOTSUPP;
 	default:
@@ -533,7 +551,7 @@ static int tls_handoff_get_own(struct tls_handoff_ctx *ctx, int optname, char __
 	err = mutex_lock_interruptible(&ctx->lock);
 	if (err)
 		return err;
-	if (optname <= TLS_HANDOFF_RESUME)
+	if (optname <= TLS_HANDOFF_ACCEPT_READY)
 		err = tls_handoff_get_param(ctx, optname, &value);
 	else
 		err = tls_handoff_get_result(ctx, optname, len, &value);

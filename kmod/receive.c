@@ -209,8 +209,9 @@ static int tls_handoff_fin(struct tls_handoff_ctx *ctx, struct tls_handoff_rx_fa
 {
 	if (test_bit(TLS_HANDOFF_BIT_RX_SHUT, &ctx->flags))
 		return 0;
-	if (test_bit(TLS_HANDOFF_BIT_TRUNCATION_EOF, &ctx->flags) &&
-	    !tls_handoff_partial_record(ctx)) {
+	if (tls_handoff_partial_record(ctx)) {
+		set_bit(TLS_HANDOFF_BIT_PARTIAL, &ctx->flags);
+	} else if (test_bit(TLS_HANDOFF_BIT_TRUNCATION_EOF, &ctx->flags)) {
 		set_bit(TLS_HANDOFF_BIT_RX_EOF, &ctx->flags);
 		return 0;
 	}

@@ -52,7 +52,7 @@ void tls_handoff_put(struct tls_handoff_ctx *ctx)
 	if (!refcount_dec_and_test(&ctx->refcnt))
 		return;
 	skb_queue_purge(&ctx->records);
-	tls_handoff_params_free(ctx->params);
+	tls_handoff_params_put(ctx->params);
 	tls_handoff_results_free(ctx->results);
 	mutex_destroy(&ctx->lock);
 	mutex_destroy(&ctx->rx_mutex);
@@ -138,7 +138,8 @@ void tls_handoff_wake(struct tls_handoff_ctx *ctx)
 	sk->sk_state_change(sk);
 	read_unlock_bh(&sk->sk_callback_lock);
 	sk_wake_async_rcu(sk, SOCK_WAKE_WAITD, POLL_IN);
-	sk_wake_async_rcu(sk, SOCK_WAKE_SPACE, POLL_OUT);
+	/* Not SOCK_WAKE_SPACE: that tells only whom TCP had no room for */
+	sk_wake_async_rcu(sk, SOCK_WAKE_IO, POLL_OUT);
 }
 
 static bool tls_handoff_plain_tcp(struct sock *sk, struct socket *sock)
@@ -159,23 +160,23 @@ static bool tls_handoff_plain_tcp(struct sock *sk, struct socket *sock)
 	return plain;
 }
 
-/*
- * tcp_ulp_ops.init, under lock_sock: take the socket over. Not for MPTCP, SMC,
- * sockmap, and sockets without a file.
+/**
+ * tls_handoff_take_over() - give a socket a context
+ * @sk: TCP, connected or listening, under lock_sock
+ * @app: the socket it is grafted to; gets our ops
+ *
+ * Return: the new context, idle; -EOPNOTSUPP for MPTCP, SMC and sockmap, -ENOMEM.
  */
-static int tls_handoff_ulp_init(struct sock *sk)
+struct tls_handoff_ctx *tls_handoff_take_over(struct sock *sk, struct socket *app)
 {
-	struct socket *app = sk->sk_socket;
 	struct tls_handoff_ctx *ctx;
 
-	if (sk->sk_state != TCP_ESTABLISHED)
-		return -ENOTCONN;
-	if (!app || !app->file || !tls_handoff_plain_tcp(sk, app))
-		return -EOPNOTSUPP;
+	if (!tls_handoff_plain_tcp(sk, app))
+		return ERR_PTR(-EOPNOTSUPP);
 
 	ctx = kmem_cache_zalloc(tls_handoff_cache, GFP_KERNEL);
 	if (!ctx)
-		return -ENOMEM;
+		return ERR_PTR(-ENOMEM);
 	refcount_set(&ctx->refcnt, 1);
 	mutex_init(&ctx->lock);
 	mutex_init(&ctx->rx_mutex);
@@ -207,8 +208,29 @@ static int tls_handoff_ulp_init(struct sock *sk)
 	/* Whoever sees the new ops sees the inner socket: pairs with smp_rmb() there */
 	smp_wmb();
 	WRITE_ONCE(app->ops, sk->sk_family == AF_INET6 ? &tls_handoff_ops6 : &tls_handoff_ops4);
+	/* Some of level SOL_SOCKET is refused as well */
+	set_bit(SOCK_CUSTOM_SOCKOPT, &app->flags);
 	tls_handoff_stat_inc(ctx->net, TLS_HANDOFF_STAT_CURR_SOCKETS);
-	return 0;
+	return ctx;
+}
+
+/* tcp_ulp_ops.init, under lock_sock; not for sockets without a file */
+static int tls_handoff_ulp_init(struct sock *sk)
+{
+	struct socket *app = sk->sk_socket;
+
+	if (sk->sk_state != TCP_ESTABLISHED && sk->sk_state != TCP_LISTEN)
+		return -ENOTCONN;
+	if (!app || !app->file)
+		return -EOPNOTSUPP;
+	return PTR_ERR_OR_ZERO(tls_handoff_take_over(sk, app));
+}
+
+/* tcp_ulp_ops.clone: what a listening socket's connections become is decided by accept() */
+static void tls_handoff_ulp_clone(const struct request_sock *req, struct sock *newsk,
+				  const gfp_t priority)
+{
+	inet_csk(newsk)->icsk_ulp_ops = NULL;
 }
 
 /* Unread data at close makes TCP send a reset, and the peer would lose our alert */
@@ -237,6 +259,7 @@ static int tls_handoff_release(struct socket *app)
 		return 0;
 	ctx = tls_handoff_ctx(app);
 
+	tls_handoff_listener_stop(ctx);
 	mutex_lock(&ctx->lock);
 	state = ctx->state;
 	if (state == TLS_HANDOFF_STATE_HANDSHAKE)
@@ -278,9 +301,14 @@ static int tls_handoff_connect(struct socket *app, struct sockaddr_unsized *addr
 	return -EISCONN;
 }
 
+/* A listening socket may change its backlog */
 static int tls_handoff_listen(struct socket *app, int backlog)
 {
-	return -EINVAL;
+	struct tls_handoff_ctx *ctx = tls_handoff_ctx(app);
+
+	if (tls_handoff_state(ctx) != TLS_HANDOFF_STATE_IDLE)
+		return -EINVAL;
+	return ctx->inner.ops->listen(&ctx->inner, backlog);
 }
 
 static __poll_t tls_handoff_poll(struct file *file, struct socket *app, poll_table *wait)
@@ -301,7 +329,8 @@ static __poll_t tls_handoff_poll(struct file *file, struct socket *app, poll_tab
 	case TLS_HANDOFF_STATE_ESTABLISHED:
 		break;
 	default:
-		return ctx->inner.ops->poll(file, &ctx->inner, NULL);
+		mask = ctx->inner.ops->poll(file, &ctx->inner, NULL);
+		return tls_handoff_accept_poll(ctx, mask);
 	}
 
 	tls_handoff_rx_look(ctx, file->f_flags & O_NONBLOCK);
@@ -391,8 +420,13 @@ static int tls_handoff_bind(struct socket *app, struct sockaddr_unsized *addr, i
 
 static int tls_handoff_getname(struct socket *app, struct sockaddr *addr, int peer)
 {
-	struct tls_handoff_ctx *ctx = tls_handoff_ctx(app);
+	const struct proto_ops *ops = READ_ONCE(app->ops);
+	struct tls_handoff_ctx *ctx;
 
+	/* accept(2) asks the listening socket's ops for the address of a plain connection */
+	if (ops->getname != tls_handoff_getname)
+		return ops->getname(app, addr, peer);
+	ctx = tls_handoff_ctx(app);
 	return ctx->inner.ops->getname(&ctx->inner, addr, peer);
 }
 
@@ -404,7 +438,7 @@ static int tls_handoff_getname(struct socket *app, struct sockaddr *addr, int pe
 	.bind = tls_handoff_bind,				\
 	.connect = tls_handoff_connect,				\
 	.socketpair = sock_no_socketpair,			\
-	.accept = sock_no_accept,				\
+	.accept = tls_handoff_accept,				\
 	.getname = tls_handoff_getname,				\
 	.poll = tls_handoff_poll,				\
 	.ioctl = tls_handoff_ioctl,				\
@@ -437,6 +471,7 @@ static struct tcp_ulp_ops tls_handoff_ulp_ops __read_mostly = {
 	.name = TLS_HANDOFF_ULP,
 	.owner = THIS_MODULE,
 	.init = tls_handoff_ulp_init,
+	.clone = tls_handoff_ulp_clone,
 };
 
 /**

@@ -30,6 +30,7 @@ static const char *const tls_handoff_stat_names[TLS_HANDOFF_STAT_NUM] = {
 	[TLS_HANDOFF_STAT_RX_REKEYS] = "HandoffRxRekeys",
 	[TLS_HANDOFF_STAT_TX_REKEYS] = "HandoffTxRekeys",
 	[TLS_HANDOFF_STAT_HANDLER_TIMEOUTS] = "HandoffHandlerTimeouts",
+	[TLS_HANDOFF_STAT_ACCEPT_DROPPED] = "HandoffAcceptDropped",
 };
 
 static int tls_handoff_stat_show(struct seq_file *seq, void *v)

@@ -7,7 +7,7 @@
  *	tls_handoff_ctx.lock
  *	tls_handoff_ctx.tx_mutex or .rx_mutex, or tls_handoff_net.lock
  *	lock_sock(ctx->sk)
- *	tls_handoff_ctx.session_lock, ctx->records.lock
+ *	tls_handoff_ctx.session_lock, ctx->records.lock, tls_handoff_listener.lock
  * No two contexts' locks are ever held together.
  */
 #ifndef _TLS_HANDOFF_H
@@ -33,8 +33,9 @@
 /* Records under one key where DONE does not say: RFC 8446 5.5, with a margin */
 #define TLS_HANDOFF_LIMIT		BIT_ULL(24)
 #define TLS_HANDOFF_LIMIT_CCM		BIT_ULL(23)
-/* Handshakes of one namespace that are not finished */
+/* Handshakes that are not finished: of one namespace, of one user there; see limits.c */
 #define TLS_HANDOFF_MAX_PENDING		16384
+#define TLS_HANDOFF_MAX_PENDING_USER	8192
 /* Milliseconds that anybody waits for the session handler where DONE does not say */
 #define TLS_HANDOFF_HANDLER_TIMEOUT	10000
 /* Bytes of an exporter's label, context and answer */
@@ -43,6 +44,8 @@
 struct tls_handoff_ctx;
 struct tls_handoff_agent;
 struct tls_handoff_export;
+struct tls_handoff_listener;
+struct tls_handoff_child;
 
 /* /proc/net/tls_handoff_stat, in its order; names in stats.c */
 enum tls_handoff_stat {
@@ -65,28 +68,38 @@ enum tls_handoff_stat {
 	TLS_HANDOFF_STAT_RX_REKEYS,
 	TLS_HANDOFF_STAT_TX_REKEYS,
 	TLS_HANDOFF_STAT_HANDLER_TIMEOUTS,
+	TLS_HANDOFF_STAT_ACCEPT_DROPPED,
 	TLS_HANDOFF_STAT_NUM,
 };
 
 /**
  * struct tls_handoff_net - state of one network namespace
- * @lock: protects @agents, their lists and @pending
+ * @lock: protects @agents, their lists, @pending and @pending_users
  * @agents: registered agents, least recently used first
  * @pending: handshakes between START and their end
+ * @pending_users: the same by uid, as values
+ * @max_pending: sysctl, read without a lock
+ * @max_pending_per_user: sysctl, read without a lock
+ * @sysctls: their table and its header
  * @sessions: contexts by session id; xa_lock protects the step from finding one
  *	to holding a reference. Entries hold none: release() erases them
  * @stats: counters of /proc/net/tls_handoff_stat
  */
 struct tls_handoff_net {
-	struct mutex lock;	/* protects agents, their lists and pending */
+	struct mutex lock;	/* protects agents, their lists, pending and pending_users */
 	struct list_head agents;
 	unsigned int pending;
+	struct xarray pending_users;
+	unsigned int max_pending;
+	unsigned int max_pending_per_user;
+	struct ctl_table_header *sysctls;
 	struct xarray sessions;
 	u64 __percpu *stats;
 };
 
 /**
  * struct tls_handoff_params - what the program asked for, before START
+ * @refcnt: one for each context; connections share those of their listener
  * @profile: %NULL is "default"; strings are NUL-terminated, %NULL where not set
  * @peer_name: host name or address literal
  * @psk_identity: which PSK
@@ -100,10 +113,12 @@ struct tls_handoff_net {
  * @timeout: milliseconds; 0: not set
  * @client_cert: TLS_HANDOFF_CERT_*; -1: not set
  * @resume: 0 or 1; -1: not set
+ * @accept_ready: listener: accept() returns ready connections only
  *
- * Under ctx->lock.
+ * Under ctx->lock; nothing changes after START.
  */
 struct tls_handoff_params {
+	refcount_t refcnt;
 	char *profile;
 	char *peer_name;
 	char *psk_identity;
@@ -117,6 +132,7 @@ struct tls_handoff_params {
 	u32 timeout;
 	s8 client_cert;
 	s8 resume;
+	bool accept_ready;
 };
 
 /**
@@ -145,7 +161,6 @@ struct tls_handoff_results {
  * @ctx: whose handshake it is
  * @portid: who accepted; 0 before; ctx->lock
  * @timeout: holds a reference to the context while it is pending
- * @start: for handshake_usec
  * @cgroup: of START's caller
  */
 struct tls_handoff_handshake {
@@ -153,7 +168,6 @@ struct tls_handoff_handshake {
 	struct tls_handoff_ctx *ctx;
 	u32 portid;
 	struct delayed_work timeout;
-	ktime_t start;
 	struct cgroup *cgroup;
 };
 
@@ -169,6 +183,7 @@ enum {
 	TLS_HANDOFF_BIT_CLOSE_WANTED,	/* who holds tx_mutex sends close_notify on the way out */
 	TLS_HANDOFF_BIT_CLOSE_RECEIVED,
 	TLS_HANDOFF_BIT_TRUNCATED,
+	TLS_HANDOFF_BIT_PARTIAL,	/* and in the middle of a record */
 	TLS_HANDOFF_BIT_TRUNCATION_EOF,
 	TLS_HANDOFF_BIT_PEER_CERT,
 	TLS_HANDOFF_BIT_TX_READY,	/* TLS_TX was set */
@@ -214,11 +229,14 @@ enum {
  * @tx_generation: key updates sent
  * @rx_generation: key updates received
  * @handshake_usec: START to ready
+ * @started: ktime_get() at START; 0 before
  * @limit: records that may be sent, or received, under one key; set when ready
  * @limit_near: records after which a new key is asked for
  * @hold_limit: jiffies that anybody waits for the session handler
  * @exporter: the question that a program waits for, or %NULL
  * @export_request: number of the last question
+ * @listener: of a listening socket, from START on; set once
+ * @child: while the listener has this connection, which no program has yet
  * @uid: of START's caller
  * @gid: of START's caller
  * @pid: of START's caller, in the initial namespace
@@ -265,11 +283,14 @@ struct tls_handoff_ctx {
 	u64 tx_generation;
 	u64 rx_generation;
 	u64 handshake_usec;
+	ktime_t started;
 	u64 limit;
 	u64 limit_near;
 	unsigned long hold_limit;
 	struct tls_handoff_export *exporter;
 	u32 export_request;
+	struct tls_handoff_listener *listener;
+	struct tls_handoff_child *child;
 	kuid_t uid;
 	kgid_t gid;
 	pid_t pid;
@@ -335,10 +356,25 @@ int tls_handoff_socket_init(void);
 void tls_handoff_socket_exit(void);
 struct tls_handoff_ctx *tls_handoff_get(struct tls_handoff_ctx *ctx);
 void tls_handoff_put(struct tls_handoff_ctx *ctx);
+struct tls_handoff_ctx *tls_handoff_take_over(struct sock *sk, struct socket *app);
 bool tls_handoff_plain_enter(struct tls_handoff_ctx *ctx);
 void tls_handoff_plain_leave(struct tls_handoff_ctx *ctx);
 int tls_handoff_wait_ready(struct tls_handoff_ctx *ctx, long timeo);
 void tls_handoff_wake(struct tls_handoff_ctx *ctx);
+
+/* listen.c: listening sockets, and the connections they accept */
+int tls_handoff_listener_start(struct tls_handoff_ctx *ctx);
+void tls_handoff_listener_stop(struct tls_handoff_ctx *ctx);
+void tls_handoff_child_done(struct tls_handoff_ctx *ctx);
+int tls_handoff_accept(struct socket *app, struct socket *newsock, struct proto_accept_arg *arg);
+__poll_t tls_handoff_accept_poll(struct tls_handoff_ctx *ctx, __poll_t mask);
+
+/* limits.c: how many handshakes may be pending */
+int tls_handoff_limits_init(struct net *net, struct tls_handoff_net *tnet);
+void tls_handoff_limits_exit(struct tls_handoff_net *tnet);
+int tls_handoff_pending_add(struct tls_handoff_net *tnet, kuid_t uid);
+void tls_handoff_pending_sub(struct tls_handoff_net *tnet, kuid_t uid);
+bool tls_handoff_pending_full(struct tls_handoff_net *tnet, kuid_t uid);
 
 /* timers.c: time limits */
 int tls_handoff_timers_init(void);
@@ -351,7 +387,11 @@ void tls_handoff_hold(struct tls_handoff_ctx *ctx, unsigned int bit);
 
 /* handshake.c: START, the end of a handshake, failures */
 void tls_handoff_set_state(struct tls_handoff_ctx *ctx, u8 state);
+struct cgroup *tls_handoff_caller(struct tls_handoff_ctx *ctx);
+int tls_handoff_check_params(const struct tls_handoff_params *params, u32 role);
 int tls_handoff_start(struct tls_handoff_ctx *ctx, u32 role);
+int tls_handoff_start_accepted(struct tls_handoff_ctx *ctx, struct tls_handoff_ctx *listening,
+			       struct cgroup *cgroup);
 int tls_handoff_ready(struct tls_handoff_ctx *ctx);
 void tls_handoff_handshake_end(struct tls_handoff_ctx *ctx);
 void tls_handoff_fail(struct tls_handoff_ctx *ctx, int error, const char *words);
@@ -385,7 +425,7 @@ int tls_handoff_setsockopt(struct socket *app, int level, int optname, sockptr_t
 			   unsigned int optlen);
 int tls_handoff_getsockopt(struct socket *app, int level, int optname, char __user *optval,
 			   int __user *optlen);
-void tls_handoff_params_free(struct tls_handoff_params *params);
+void tls_handoff_params_put(struct tls_handoff_params *params);
 void tls_handoff_results_free(struct tls_handoff_results *results);
 struct tls_handoff_results *tls_handoff_results(struct tls_handoff_ctx *ctx);
 void tls_handoff_fill_info(struct tls_handoff_ctx *ctx, struct tls_handoff_info *info);

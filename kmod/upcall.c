@@ -91,15 +91,15 @@ int tls_handoff_upcall_add(struct tls_handoff_ctx *ctx)
 		err = -ESRCH;
 		goto unlock;
 	}
-	if (tnet->pending >= TLS_HANDOFF_MAX_PENDING) {
-		err = -ENOBUFS;
-		goto unlock;
-	}
-	err = xa_insert(&tnet->sessions, id, ctx, GFP_KERNEL_ACCOUNT);
+	err = tls_handoff_pending_add(tnet, ctx->uid);
 	if (err)
 		goto unlock;
+	err = xa_insert(&tnet->sessions, id, ctx, GFP_KERNEL_ACCOUNT);
+	if (err) {
+		tls_handoff_pending_sub(tnet, ctx->uid);
+		goto unlock;
+	}
 	ctx->id = id;
-	tnet->pending++;
 	first = list_empty(&agent->waiting);
 	list_add_tail(&handshake->link, &agent->waiting);
 	list_move_tail(&agent->link, &tnet->agents);
@@ -128,7 +128,7 @@ void tls_handoff_upcall_remove(struct tls_handoff_ctx *ctx)
 		return;
 	mutex_lock(&ctx->net->lock);
 	list_del_init(&handshake->link);
-	ctx->net->pending--;
+	tls_handoff_pending_sub(ctx->net, ctx->uid);
 	mutex_unlock(&ctx->net->lock);
 }
 
@@ -631,6 +631,9 @@ static int tls_handoff_put_session(struct sk_buff *skb, struct tls_handoff_ctx *
 	    nla_put_u64_64bit(skb, TLS_HANDOFF_A_SESSION_RECORDS_DIVERTED, info.records_diverted,
 			      TLS_HANDOFF_A_SESSION_PAD) ||
 	    nla_put_u64_64bit(skb, TLS_HANDOFF_A_SESSION_HANDSHAKE_USEC, info.handshake_usec,
+			      TLS_HANDOFF_A_SESSION_PAD) ||
+	    nla_put_u64_64bit(skb, TLS_HANDOFF_A_SESSION_AGE,
+			      ktime_ms_delta(ktime_get(), ctx->started),
 			      TLS_HANDOFF_A_SESSION_PAD) ||
 	    nla_put_u32(skb, TLS_HANDOFF_A_SESSION_UID, from_kuid_munged(user_ns, ctx->uid)) ||
 	    nla_put_u32(skb, TLS_HANDOFF_A_SESSION_PID,

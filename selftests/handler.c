@@ -19,8 +19,6 @@
 
 #define LIMIT_MS 300
 
-enum { TO_PEER = 0, FROM_PEER = 1 };
-
 FIXTURE(handler)
 {
 	struct pair pair;
@@ -56,24 +54,6 @@ FIXTURE_TEARDOWN(handler)
 	EXPECT_TRUE(nothing_left());
 }
 
-static struct keys keys_of(struct pair *p, int direction, unsigned int generation)
-{
-	struct keys keys;
-
-	keys_fill(&keys, p->version, p->cipher, direction, generation);
-	return keys;
-}
-
-static int peer_updates(struct pair *p)
-{
-	struct keys keys = keys_of(p, FROM_PEER, 1);
-
-	if (send_record(p->peer, RECORD_HANDSHAKE, KEY_UPDATE, KEY_UPDATE_LENGTH) !=
-	    KEY_UPDATE_LENGTH)
-		return -EIO;
-	return keys_install(p->peer, &keys, NULL);
-}
-
 TEST_F(handler, that_never_answers_a_key_update_costs_its_readers_the_time_limit)
 {
 	struct pair *p = &self->pair;
@@ -83,7 +63,7 @@ TEST_F(handler, that_never_answers_a_key_update_costs_its_readers_the_time_limit
 	other.agent = p->agent;
 	ASSERT_EQ(0, pair_open(&other, AF_INET, TLS_1_3_VERSION, TLS_CIPHER_AES_GCM_128));
 	before = now_ms();
-	ASSERT_EQ(0, peer_updates(p));
+	ASSERT_EQ(0, peer_updates(p, 1));
 	EXPECT_EQ(-1, recv(p->app, self->in, 100, 0));
 	EXPECT_EQ(ETIMEDOUT, errno);
 	EXPECT_LE(LIMIT_MS, now_ms() - before);
@@ -106,7 +86,7 @@ TEST_F(handler, that_never_answers_is_noticed_by_poll_alone)
 {
 	struct pair *p = &self->pair;
 
-	ASSERT_EQ(0, peer_updates(p));
+	ASSERT_EQ(0, peer_updates(p, 1));
 	EXPECT_EQ(0, poll(&(struct pollfd){ p->app, POLLIN }, 1, 0));
 	EXPECT_TRUE(wait_for(p->app, POLLIN) & (POLLIN | POLLERR));
 	EXPECT_EQ(ETIMEDOUT, socket_error(p->app));
@@ -137,11 +117,11 @@ TEST_F(handler, that_never_sends_a_key_costs_nothing_once_sending_is_over)
 TEST_F(handler, that_answers_in_time_costs_nothing)
 {
 	struct pair *p = &self->pair;
-	struct keys keys = keys_of(p, FROM_PEER, 1);
+	struct keys keys = pair_keys(p, FROM_PEER, 1);
 	struct pollfd pfd = { p->app, POLLIN };
 	uint8_t type;
 
-	ASSERT_EQ(0, peer_updates(p));
+	ASSERT_EQ(0, peer_updates(p, 1));
 	EXPECT_EQ(-1, recv(p->app, self->in, 100, MSG_DONTWAIT));
 	ASSERT_EQ(KEY_UPDATE_LENGTH, next_record(p->session, &type, self->in, 100));
 	ASSERT_EQ(0, keys_install(p->session, NULL, &keys));
@@ -155,7 +135,7 @@ TEST_F(handler, that_answers_in_time_costs_nothing)
 TEST_F(handler, is_not_blamed_for_a_key_update_that_waits_for_a_stuck_sender)
 {
 	struct pair *p = &self->pair;
-	struct keys keys = keys_of(p, TO_PEER, 1);
+	struct keys keys = pair_keys(p, TO_PEER, 1);
 	static char much[32 << 20];
 	struct call call = { .fd = p->app, .buffer = much, .size = sizeof(much) };
 	struct task task;
@@ -173,11 +153,11 @@ TEST_F(handler, is_not_blamed_for_a_key_update_that_waits_for_a_stuck_sender)
 TEST_F(handler, that_is_gone_leaves_a_record_to_its_successor)
 {
 	struct pair *p = &self->pair;
-	struct keys keys = keys_of(p, FROM_PEER, 1);
+	struct keys keys = pair_keys(p, FROM_PEER, 1);
 	uint8_t type;
 
 	close(p->session);
-	ASSERT_EQ(0, peer_updates(p));
+	ASSERT_EQ(0, peer_updates(p, 1));
 	ASSERT_EQ(3, send(p->peer, "new", 3, 0));
 	EXPECT_EQ(-1, recv(p->app, self->in, 100, MSG_DONTWAIT));
 	EXPECT_EQ(EAGAIN, errno);
@@ -195,7 +175,7 @@ TEST_F(handler, that_has_no_successor_in_time_ends_the_connection)
 	p->session = -1;
 	ASSERT_EQ(1, send(p->peer, "x", 1, 0));
 	EXPECT_EQ(1, recv(p->app, self->in, 100, 0));
-	ASSERT_EQ(0, peer_updates(p));
+	ASSERT_EQ(0, peer_updates(p, 1));
 	EXPECT_EQ(-1, recv(p->app, self->in, 100, 0));
 	EXPECT_EQ(ETIMEDOUT, errno);
 }
@@ -203,7 +183,7 @@ TEST_F(handler, that_has_no_successor_in_time_ends_the_connection)
 TEST_F(handler, is_told_once_that_the_peers_key_is_near_its_limit)
 {
 	struct pair *p = &self->pair;
-	struct keys keys = keys_of(p, FROM_PEER, 1);
+	struct keys keys = pair_keys(p, FROM_PEER, 1);
 	struct tls_handoff_event event = {};
 	uint8_t type;
 
@@ -219,7 +199,7 @@ TEST_F(handler, is_told_once_that_the_peers_key_is_near_its_limit)
 	EXPECT_EQ(-1, recv(p->session, self->in, 100, MSG_DONTWAIT));
 
 	/* The next key has its own limit */
-	ASSERT_EQ(0, peer_updates(p));
+	ASSERT_EQ(0, peer_updates(p, 1));
 	EXPECT_EQ(-1, recv(p->app, self->in, 100, MSG_DONTWAIT));
 	ASSERT_EQ(KEY_UPDATE_LENGTH, next_record(p->session, &type, self->in, 100));
 	ASSERT_EQ(0, keys_install(p->session, NULL, &keys));

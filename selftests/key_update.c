@@ -19,8 +19,6 @@
 #include "lib.h"
 #include "program.h"
 
-enum { TO_PEER = 0, FROM_PEER = 1 };
-
 FIXTURE(key_update)
 {
 	struct pair pair;
@@ -55,54 +53,6 @@ FIXTURE_TEARDOWN(key_update)
 {
 	pair_close(&self->pair);
 	EXPECT_TRUE(nothing_left());
-}
-
-static struct keys keys_of(struct pair *p, int direction, unsigned int generation)
-{
-	struct keys keys;
-
-	keys_fill(&keys, p->version, p->cipher, direction, generation);
-	return keys;
-}
-
-/* The peer's KeyUpdate and its new sending key */
-static int peer_updates(struct pair *p, unsigned int generation)
-{
-	struct keys keys = keys_of(p, FROM_PEER, generation);
-
-	if (send_record(p->peer, RECORD_HANDSHAKE, KEY_UPDATE, KEY_UPDATE_LENGTH) !=
-	    KEY_UPDATE_LENGTH)
-		return -EIO;
-	return keys_install(p->peer, &keys, NULL);
-}
-
-/* The session handler takes the peer's KeyUpdate and installs what follows it */
-static int agent_follows(struct pair *p, unsigned int generation)
-{
-	struct keys keys = keys_of(p, FROM_PEER, generation);
-	char record[100];
-	uint8_t type;
-	ssize_t ret;
-
-	ret = next_record(p->session, &type, record, sizeof(record));
-	if (ret < 0)
-		return ret;
-	if (ret != KEY_UPDATE_LENGTH || type != RECORD_HANDSHAKE ||
-	    memcmp(record, KEY_UPDATE, KEY_UPDATE_LENGTH))
-		return -EPROTO;
-	return keys_install(p->session, NULL, &keys);
-}
-
-/* The session handler updates the sending key, as soon as a sender lets it */
-static int agent_updates(struct pair *p, unsigned int generation)
-{
-	struct keys keys = keys_of(p, TO_PEER, generation);
-	int err;
-
-	while ((err = tx_update(p->session, &keys)) == -EAGAIN)
-		if (!(wait_for(p->session, POLLOUT) & POLLOUT))
-			return -ETIME;
-	return err;
 }
 
 TEST_F(key_update, of_the_peer_holds_readers_until_the_new_key)
@@ -151,7 +101,7 @@ TEST_F(key_update, behind_a_ticket_in_the_same_record)
 {
 	static const char both[] = "\x04\x00\x00\x04tick" KEY_UPDATE;
 	struct pair *p = &self->pair;
-	struct keys keys = keys_of(p, FROM_PEER, 1);
+	struct keys keys = pair_keys(p, FROM_PEER, 1);
 	uint8_t type;
 
 	ASSERT_EQ(13, send_record(p->peer, RECORD_HANDSHAKE, both, 13));
@@ -168,7 +118,7 @@ TEST_F(key_update, behind_a_ticket_in_the_same_record)
 TEST_F(key_update, in_fragments_over_several_records)
 {
 	struct pair *p = &self->pair;
-	struct keys keys = keys_of(p, FROM_PEER, 1);
+	struct keys keys = pair_keys(p, FROM_PEER, 1);
 	uint8_t type;
 
 	for (int i = 0; i < KEY_UPDATE_LENGTH; i++)
@@ -214,7 +164,7 @@ TEST_F(key_update, of_ours_comes_before_all_that_is_sent_after_it)
 	uint8_t type = 0;
 
 	for (int generation = 1; generation <= 5; generation++) {
-		struct keys keys = keys_of(p, TO_PEER, generation);
+		struct keys keys = pair_keys(p, TO_PEER, generation);
 
 		ASSERT_EQ(3, send(p->app, "old", 3, 0));
 		ASSERT_EQ(0, agent_updates(p, generation));
@@ -236,7 +186,7 @@ TEST_F(key_update, of_ours_comes_before_all_that_is_sent_after_it)
 TEST_F(key_update, closes_a_record_that_msg_more_left_open)
 {
 	struct pair *p = &self->pair;
-	struct keys keys = keys_of(p, TO_PEER, 1);
+	struct keys keys = pair_keys(p, TO_PEER, 1);
 	uint8_t type = 0;
 
 	ASSERT_EQ(3, send(p->app, "old", 3, MSG_MORE));
@@ -302,7 +252,7 @@ static long peer_read_stream(void *arg)
 		if (ret <= 0)
 			return ret ? ret : done;
 		if (type == RECORD_HANDSHAKE) {
-			struct keys keys = keys_of(p, TO_PEER, ++generation);
+			struct keys keys = pair_keys(p, TO_PEER, ++generation);
 
 			if (ret != KEY_UPDATE_LENGTH || keys_install(p->peer, NULL, &keys))
 				return -EPROTO;
@@ -366,7 +316,7 @@ TEST_F(key_update, reading_never_waits_for_the_sending_side)
 	static char big[8 << 20];
 	struct pair *p = &self->pair;
 	struct call call = { .fd = p->app, .buffer = big, .size = sizeof(big) };
-	struct keys keys = keys_of(p, TO_PEER, 1);
+	struct keys keys = pair_keys(p, TO_PEER, 1);
 	struct pollfd pfd = { .fd = p->peer, .events = POLLIN };
 	bool updated = false;
 	struct task task;
@@ -406,7 +356,7 @@ TEST_F(key_update, that_never_comes_because_the_session_handler_went_lets_sender
 	static char big[8 << 20];
 	struct pair *p = &self->pair;
 	struct call call = { .fd = p->app, .buffer = big, .size = sizeof(big) };
-	struct keys keys = keys_of(p, TO_PEER, 1);
+	struct keys keys = pair_keys(p, TO_PEER, 1);
 	struct task task;
 	long got = 0, ret;
 
@@ -426,7 +376,7 @@ TEST_F(key_update, that_never_comes_because_the_session_handler_went_lets_sender
 TEST_F(key_update, that_is_malformed_is_refused_and_sends_nothing)
 {
 	struct pair *p = &self->pair;
-	struct keys keys = keys_of(p, TO_PEER, 1), other;
+	struct keys keys = pair_keys(p, TO_PEER, 1), other;
 	char buffer[1000];
 	struct tls_handoff_tx_update *update = (void *)buffer;
 	size_t length = sizeof(*update) + keys.length + KEY_UPDATE_LENGTH;
@@ -470,7 +420,7 @@ TEST_F(key_update, that_the_program_asks_for_holds_its_senders)
 {
 	struct pair *p = &self->pair;
 	struct call call = { .fd = p->app, .buffer = "new", .size = 3 };
-	struct keys keys = keys_of(p, TO_PEER, 1);
+	struct keys keys = pair_keys(p, TO_PEER, 1);
 	struct pollfd pfd = { .fd = p->app, .events = POLLOUT };
 	struct tls_handoff_event event = {};
 	struct task task;
@@ -499,7 +449,7 @@ TEST_F(key_update, is_asked_for_when_the_limit_of_a_key_is_near)
 	struct pair *p = &self->pair;
 	struct done done = { .version = TLS_1_3_VERSION, .cipher = variant->cipher,
 			     .auth = TLS_HANDOFF_AUTH_X509, .limit_records = 16 };
-	struct keys keys = keys_of(p, TO_PEER, 1);
+	struct keys keys = pair_keys(p, TO_PEER, 1);
 	struct tls_handoff_event event = {};
 	uint8_t type;
 	int sent = 0;
@@ -537,7 +487,7 @@ TEST(key_update_is_not_in_tls12)
 	ASSERT_EQ(0, pair_start(p, AF_INET));
 	done.id = p->id;
 	ASSERT_EQ(0, pair_finish(p, &done));
-	keys = keys_of(p, TO_PEER, 1);
+	keys = pair_keys(p, TO_PEER, 1);
 	EXPECT_GT(0, tx_update(p->session, &keys));
 	EXPECT_EQ(-EOPNOTSUPP, set_u32(p->app, TLS_HANDOFF_REKEY, 0));
 	ASSERT_EQ(1, send(p->app, "x", 1, MSG_NOSIGNAL));

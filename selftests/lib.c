@@ -386,15 +386,25 @@ int keys_install(int fd, const struct keys *tx, const struct keys *rx)
 	return 0;
 }
 
-int peer_tls(int fd, uint16_t version, uint16_t cipher)
+static int set_tls(int fd, uint16_t version, uint16_t cipher, int tx_direction)
 {
 	struct keys tx, rx;
 
-	keys_fill(&tx, version, cipher, 1, 0);
-	keys_fill(&rx, version, cipher, 0, 0);
+	keys_fill(&tx, version, cipher, tx_direction, 0);
+	keys_fill(&rx, version, cipher, !tx_direction, 0);
 	if (setsockopt(fd, SOL_TCP, TCP_ULP, "tls", 4))
 		return -errno;
 	return keys_install(fd, &tx, &rx);
+}
+
+int peer_tls(int fd, uint16_t version, uint16_t cipher)
+{
+	return set_tls(fd, version, cipher, 1);
+}
+
+int app_tls(int fd, uint16_t version, uint16_t cipher)
+{
+	return set_tls(fd, version, cipher, 0);
 }
 
 ssize_t send_record(int fd, uint8_t type, const void *data, size_t length)
@@ -561,6 +571,29 @@ int pair_open(struct pair *pair, int family, uint16_t version, uint16_t cipher)
 	return pair_finish(pair, NULL);
 }
 
+int pair_open_kind(struct pair *pair, enum kind kind, int family, uint16_t version,
+		   uint16_t cipher)
+{
+	int err;
+
+	if (kind == KIND_HANDOFF)
+		return pair_open(pair, family, version, cipher);
+	err = tcp_pair(family, &pair->app, &pair->peer);
+	if (err || kind == KIND_PLAIN)
+		return err;
+	err = app_tls(pair->app, version, cipher);
+	return err ? err : peer_tls(pair->peer, version, cipher);
+}
+
+int peer_end(int peer, enum kind kind)
+{
+	int err = kind == KIND_HANDOFF ? send_alert(peer, 1, 0) : 0;
+
+	if (!err && shutdown(peer, SHUT_WR))
+		err = -errno;
+	return err;
+}
+
 void pair_close_sockets(struct pair *pair)
 {
 	if (pair->app >= 0)
@@ -579,6 +612,51 @@ void pair_close(struct pair *pair)
 	pair_close_sockets(pair);
 	agent_close(pair->agent);
 	pair->agent = NULL;
+}
+
+struct keys pair_keys(const struct pair *pair, int direction, unsigned int generation)
+{
+	struct keys keys;
+
+	keys_fill(&keys, pair->version, pair->cipher, direction, generation);
+	return keys;
+}
+
+int peer_updates(struct pair *pair, unsigned int generation)
+{
+	struct keys keys = pair_keys(pair, FROM_PEER, generation);
+
+	if (send_record(pair->peer, RECORD_HANDSHAKE, KEY_UPDATE, KEY_UPDATE_LENGTH) !=
+	    KEY_UPDATE_LENGTH)
+		return -EIO;
+	return keys_install(pair->peer, &keys, NULL);
+}
+
+int agent_follows(struct pair *pair, unsigned int generation)
+{
+	struct keys keys = pair_keys(pair, FROM_PEER, generation);
+	char record[100];
+	uint8_t type;
+	ssize_t ret;
+
+	ret = next_record(pair->session, &type, record, sizeof(record));
+	if (ret < 0)
+		return ret;
+	if (ret != KEY_UPDATE_LENGTH || type != RECORD_HANDSHAKE ||
+	    memcmp(record, KEY_UPDATE, KEY_UPDATE_LENGTH))
+		return -EPROTO;
+	return keys_install(pair->session, NULL, &keys);
+}
+
+int agent_updates(struct pair *pair, unsigned int generation)
+{
+	struct keys keys = pair_keys(pair, TO_PEER, generation);
+	int err;
+
+	while ((err = tx_update(pair->session, &keys)) == -EAGAIN)
+		if (!(wait_for(pair->session, POLLOUT) & POLLOUT))
+			return -ETIME;
+	return err;
 }
 
 struct tls_handoff_info get_info(int fd)

@@ -101,6 +101,8 @@ void keys_fill(struct keys *keys, uint16_t version, uint16_t cipher, int directi
 /* TLS_TX and TLS_RX on a session fd, or on a plain socket that becomes a kTLS peer. */
 int keys_install(int fd, const struct keys *tx, const struct keys *rx);
 int peer_tls(int fd, uint16_t version, uint16_t cipher);
+/* The same for the other end: the program itself set kTLS up. */
+int app_tls(int fd, uint16_t version, uint16_t cipher);
 
 /* One record of @type over a kTLS socket or session fd; bytes or -errno. */
 ssize_t send_record(int fd, uint8_t type, const void *data, size_t length);
@@ -142,9 +144,29 @@ int pair_start(struct pair *pair, int family);
 int pair_finish(struct pair *pair, const struct done *done);
 /* All of these: ready for data */
 int pair_open(struct pair *pair, int family, uint16_t version, uint16_t cipher);
+
+/* What calls are compared on: plain TCP, kTLS that the program set up itself, a handoff */
+enum kind { KIND_PLAIN, KIND_KTLS, KIND_HANDOFF };
+
+/* A connection of that kind: ready for data */
+int pair_open_kind(struct pair *pair, enum kind kind, int family, uint16_t version,
+		   uint16_t cipher);
+/* The peer's end of the stream: FIN, after close_notify if it is a handoff. 0 or -errno. */
+int peer_end(int peer, enum kind kind);
 /* All but the agent */
 void pair_close_sockets(struct pair *pair);
 void pair_close(struct pair *pair);
+
+/* The directions of the fixed keys */
+enum { TO_PEER = 0, FROM_PEER = 1 };
+
+struct keys pair_keys(const struct pair *pair, int direction, unsigned int generation);
+/* The peer's KeyUpdate and its new sending key. 0 or -errno. */
+int peer_updates(struct pair *pair, unsigned int generation);
+/* The session handler takes the peer's KeyUpdate and installs what follows it */
+int agent_follows(struct pair *pair, unsigned int generation);
+/* The session handler updates the sending key, as soon as a sender lets it */
+int agent_updates(struct pair *pair, unsigned int generation);
 
 /* TLS_HANDOFF_INFO */
 struct tls_handoff_info get_info(int fd);

@@ -35,7 +35,7 @@ expect_line() {
 }
 
 count_sessions() {
-	tls-handoff status --json > sessions && [ "$(grep -c '"state": *"established"' sessions)" -eq "$1" ]
+	tls-handoff sessions --json > sessions && [ "$(grep -c '"state": *"established"' sessions)" -eq "$1" ]
 }
 
 # expect_line_key_update SESSIONS: of the idle connection with TLS 1.3, among so many.
@@ -43,7 +43,7 @@ expect_line_key_update() {
 	until_true count_sessions "$1"
 	echo K >&"${peer_fds[tls13]}"
 	expect_line tls13 updated
-	tls-handoff status --json > sessions
+	tls-handoff sessions --json > sessions
 	has_line sessions '"rx_generation": *1' && has_line sessions '"tx_generation": *1' ||
 		fail "no key update: $(cat sessions)"
 }

@@ -38,7 +38,7 @@ silent_handshake() {
 }
 
 session_is() {
-	tls-handoff status --json > sessions || return 1
+	tls-handoff sessions --json > sessions || return 1
 	case $1 in
 	in_handshake) has_line sessions '"state": *"handshake"' ;;
 	esac

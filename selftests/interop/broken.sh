@@ -73,7 +73,7 @@ counters_are_zero() {
 
 nothing_is_left() {
 	until_true counters_are_zero
-	tls-handoff status > table
+	tls-handoff sessions > table
 	expect_words 'no sessions' table
 }
 

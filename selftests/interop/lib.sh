@@ -130,7 +130,7 @@ expect_info() {
 
 # sessions_show KEY VALUE: of the one session that there is.
 sessions_show() {
-	tls-handoff status --json > sessions && has_line sessions "\"$1\": *$2[,}]*\$"
+	tls-handoff sessions --json > sessions && has_line sessions "\"$1\": *$2[,}]*\$"
 }
 
 # rawpk_identity KEY: how our side names the peer.

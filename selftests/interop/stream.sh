@@ -83,9 +83,9 @@ status_shows() {
 	peer openssl s_client -connect "127.0.0.1:$port" -quiet -servername other.test
 	echo hello >&"$speak"
 	until_true has_line peer.out hello
-	tls-handoff status > table
+	tls-handoff sessions > table
 	expect_words "server established 1\\.3 .*127\\.0\\.0\\.1:$port .*sni" table
-	tls-handoff status --json > sessions
+	tls-handoff sessions --json > sessions
 	jq -e --arg port "$port" '.[] | select(.local == "127.0.0.1:" + $port) |
 		.role == "server" and .state == "established" and .profile == "sni" and
 		.server_name == "other.test" and .resumed == false and .pid > 0' sessions \

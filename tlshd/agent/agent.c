@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/capability.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <glib.h>
@@ -22,8 +23,10 @@
 #include "agent.h"
 #include "config.h"
 #include "control.h"
+#include "listing.h"
 #include "log.h"
 #include "netlink.h"
+#include "overview.h"
 #include "policy.h"
 #include "session.h"
 #include "succession.h"
@@ -54,6 +57,10 @@ struct agent {
 	unsigned int failures; /* starts in a row that did not come to HELLO or died soon */
 	uint64_t ready_since;  /* of the current generation, microseconds */
 	char reason[200];      /* of the last failure */
+	time_t since;
+	unsigned int reloads, failed_reloads;
+	time_t last_reload;
+	char mistake[256]; /* of the last reload; empty: there was none */
 	struct event *restart;
 	struct event *accept;
 	struct event *signals[G_N_ELEMENTS(signal_numbers)];
@@ -172,6 +179,10 @@ static void tell_reload(struct agent *agent, const char *error)
 	if (!agent->reloading || agent->wanted)
 		return;
 	agent->reloading = false;
+	agent->reloads++;
+	agent->failed_reloads += error != NULL;
+	agent->last_reload = time(NULL);
+	snprintf(agent->mistake, sizeof(agent->mistake), "%s", error ? error : "");
 	if (error)
 		log_message(LOG_ERR, "the new configuration is not used, the old one stays: %s",
 			    error);
@@ -480,7 +491,52 @@ static void on_control_reload(void *arg)
 	reload(arg);
 }
 
-static const struct control_ops control_ops = { on_control_tickets, on_control_reload };
+static void look_over(const struct agent *agent, struct overview *overview)
+{
+	*overview = (struct overview){
+		.registered = agent->registered,
+		.since = agent->since,
+		.sessions = agent->sessions,
+		.current = succession_current(agent->succession),
+		.predecessor = succession_predecessor(agent->succession),
+		.reason = agent->reason,
+		.reloads = agent->reloads,
+		.failed_reloads = agent->failed_reloads,
+		.last_reload = agent->last_reload,
+		.mistake = agent->mistake,
+	};
+}
+
+static void on_control_status(void *arg, uid_t uid, FILE *lines)
+{
+	struct overview overview;
+
+	look_over(arg, &overview);
+	overview_status(&overview, uid, lines);
+}
+
+static void on_control_metrics(void *arg, FILE *lines)
+{
+	struct overview overview;
+
+	look_over(arg, &overview);
+	overview_metrics(&overview, lines);
+}
+
+static int on_control_list(void *arg, bool all, uid_t uid, struct listing **ret_listing)
+{
+	struct agent *agent = arg;
+
+	return listing_new(netlink_family(agent->netlink), all, uid, ret_listing);
+}
+
+static const struct control_ops control_ops = {
+	.tickets = on_control_tickets,
+	.reload = on_control_reload,
+	.status = on_control_status,
+	.metrics = on_control_metrics,
+	.list = on_control_list,
+};
 
 /* Without it tlshd serves all the same. */
 static void open_control(struct agent *agent)
@@ -683,7 +739,7 @@ static void execute_anew(struct agent *agent, const char *program, char *argv[])
 
 int agent_run(const struct generation_settings *settings, const char *program, char *argv[])
 {
-	struct agent agent = { .settings = settings };
+	struct agent agent = { .settings = settings, .since = time(NULL) };
 
 	agent.generations = g_ptr_array_new();
 	agent.status = start(&agent);

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The control socket, /run/tlshd/control: for root only, bounded in connections,
- * time and size.
+ * The control socket, /run/tlshd/control.  Everybody may connect: connections are bounded
+ * for each user and in all, in time and in size, and nobody is waited for.
  */
 #include <errno.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -15,23 +14,31 @@
 #include <event2/event.h>
 
 #include "control.h"
+#include "listing.h"
 #include "log.h"
 #include "protocol.h"
 
 #define CONTROL_FOLDER	    "/run/tlshd"
-#define CONTROL_CONNECTIONS 8
+#define CONTROL_CONNECTIONS 64 /* of all users */
+#define CONTROL_FOR_ROOT    8  /* of them, that only root gets */
+#define CONTROL_PER_USER    8  /* connections of one user other than root */
 #define CONTROL_SECONDS	    60 /* for request and answer; a reload may wait for a slow TPM */
 #define CONTROL_REQUEST	    64 /* bytes */
-#define CONTROL_ANSWER	    (CHANNEL_MAX_COUNTS + 512)
 
-enum waiting { FOR_REQUEST, FOR_COUNTS, FOR_RELOAD };
+enum waiting { FOR_REQUEST, FOR_COUNTS, FOR_RELOAD, FOR_READER };
 
 struct connection {
 	struct control *control;
-	int fd;		     /* -1: free */
-	struct event *event; /* the request, then the end; with the time limit */
+	int fd; /* -1: free */
+	uid_t uid;
+	struct event *read;	/* the request, then the end */
+	struct event *write;	/* the next piece of the list */
+	struct event *deadline; /* of all of it */
 	enum waiting waiting;
 	uint32_t request;
+	struct listing *listing;
+	const void *piece; /* that the reader has no room for yet */
+	size_t piece_length;
 };
 
 struct control {
@@ -45,11 +52,21 @@ struct control {
 	struct connection connections[CONTROL_CONNECTIONS];
 };
 
+static void free_event(struct event **event)
+{
+	if (*event)
+		event_free(*event);
+	*event = NULL;
+}
+
 static void connection_end(struct connection *connection)
 {
-	if (connection->event)
-		event_free(connection->event);
-	connection->event = NULL;
+	free_event(&connection->read);
+	free_event(&connection->write);
+	free_event(&connection->deadline);
+	listing_free(connection->listing);
+	connection->listing = NULL;
+	connection->piece_length = 0;
 	if (connection->fd >= 0)
 		close(connection->fd);
 	connection->fd = -1;
@@ -88,34 +105,153 @@ static void ask_tickets(struct connection *connection, uint32_t action)
 		answer_error(connection, "tlshd-session cannot be asked now: %s", strerror(-ret));
 }
 
-static void on_request(struct connection *connection, const char *request)
+static void on_tickets_show(struct connection *connection)
 {
-	struct control *control = connection->control;
-
-	if (strcmp(request, "tickets show") == 0) {
-		ask_tickets(connection, CHANNEL_TICKETS_SHOW);
-	} else if (strcmp(request, "tickets flush") == 0) {
-		ask_tickets(connection, CHANNEL_TICKETS_FLUSH);
-	} else if (strcmp(request, "tickets rotate") == 0) {
-		ask_tickets(connection, CHANNEL_TICKETS_ROTATE);
-	} else if (strcmp(request, "reload") == 0) {
-		connection->waiting = FOR_RELOAD;
-		control->ops->reload(control->arg);
-	} else {
-		answer_error(connection, "unknown request");
-	}
+	ask_tickets(connection, CHANNEL_TICKETS_SHOW);
 }
 
-static void on_connection(evutil_socket_t fd, short what, void *arg)
+static void on_tickets_flush(struct connection *connection)
+{
+	ask_tickets(connection, CHANNEL_TICKETS_FLUSH);
+}
+
+static void on_tickets_rotate(struct connection *connection)
+{
+	ask_tickets(connection, CHANNEL_TICKETS_ROTATE);
+}
+
+static void on_reload(struct connection *connection)
+{
+	connection->waiting = FOR_RELOAD;
+	connection->control->ops->reload(connection->control->arg);
+}
+
+/* The answer of on_status() and on_metrics(), whose lines @write makes */
+static void answer_lines(struct connection *connection,
+			 void (*write)(const struct connection *connection, FILE *lines))
+{
+	char text[CONTROL_MAX_TEXT];
+	FILE *lines = fmemopen(text, sizeof(text), "w");
+	long length;
+
+	if (!lines) {
+		answer_error(connection, "%s", strerror(errno));
+		return;
+	}
+	fputs("ok\n", lines);
+	write(connection, lines);
+	fflush(lines);
+	length = ferror(lines) ? -1 : ftell(lines);
+	fclose(lines);
+	if (length < 0 || length >= CONTROL_MAX_TEXT)
+		answer_error(connection, "the answer is too long");
+	else
+		answer(connection, text, (size_t)length);
+}
+
+static void write_status(const struct connection *connection, FILE *lines)
+{
+	connection->control->ops->status(connection->control->arg, connection->uid, lines);
+}
+
+static void on_status(struct connection *connection)
+{
+	answer_lines(connection, write_status);
+}
+
+static void write_metrics(const struct connection *connection, FILE *lines)
+{
+	connection->control->ops->metrics(connection->control->arg, lines);
+}
+
+static void on_metrics(struct connection *connection)
+{
+	answer_lines(connection, write_metrics);
+}
+
+/* One piece for each turn of the event loop, and only when there is room for it. */
+static void on_room(evutil_socket_t fd, short what, void *arg)
+{
+	struct connection *connection = arg;
+	ssize_t n;
+
+	if (!connection->piece_length) {
+		n = listing_next(connection->listing, &connection->piece);
+		if (n == -EAGAIN)
+			return;
+		/* Without its last piece the reader knows that the list is not complete. */
+		if (n <= 0) {
+			if (n < 0)
+				log_message(LOG_WARNING, "a list of sessions was cut: %s",
+					    strerror((int)-n));
+			connection_end(connection);
+			return;
+		}
+		connection->piece_length = (size_t)n;
+	}
+	n = send(fd, connection->piece, connection->piece_length, MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n < 0)
+		connection_end(connection);
+	connection->piece_length = 0;
+}
+
+static void on_sessions(struct connection *connection)
+{
+	struct control *control = connection->control;
+	int ret = control->ops->list(control->arg, connection->uid == 0, connection->uid,
+				     &connection->listing);
+
+	if (ret == 0) {
+		connection->waiting = FOR_READER;
+		connection->write = event_new(control->base, connection->fd, EV_WRITE | EV_PERSIST,
+					      on_room, connection);
+		if (!connection->write || event_add(connection->write, NULL))
+			ret = -ENOMEM;
+	}
+	if (ret == 0 && send(connection->fd, "ok\n", 3, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+		ret = -errno;
+	if (ret < 0)
+		answer_error(connection, "the kernel cannot be asked: %s", strerror(-ret));
+}
+
+static const struct request {
+	const char *name;
+	bool for_root;
+	void (*run)(struct connection *connection);
+} requests[] = {
+	{ "sessions", false, on_sessions },
+	{ "status", false, on_status },
+	{ "metrics", false, on_metrics },
+	{ "tickets show", false, on_tickets_show },
+	{ "tickets flush", true, on_tickets_flush },
+	{ "tickets rotate", true, on_tickets_rotate },
+	{ "reload", true, on_reload },
+};
+
+static void on_request(struct connection *connection, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(requests) / sizeof(requests[0]); i++) {
+		if (strcmp(name, requests[i].name) != 0)
+			continue;
+		if (requests[i].for_root && connection->uid != 0)
+			answer_error(connection, "permission denied: only root may do this");
+		else
+			requests[i].run(connection);
+		return;
+	}
+	answer_error(connection, "unknown request");
+}
+
+static void on_readable(evutil_socket_t fd, short what, void *arg)
 {
 	struct connection *connection = arg;
 	char request[CONTROL_REQUEST + 1];
 	ssize_t n;
 
-	if (what & EV_TIMEOUT) {
-		answer_error(connection, "no answer within %d seconds", CONTROL_SECONDS);
-		return;
-	}
 	n = recv(fd, request, CONTROL_REQUEST, MSG_DONTWAIT | MSG_TRUNC);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
@@ -134,43 +270,86 @@ static void on_connection(evutil_socket_t fd, short what, void *arg)
 	on_request(connection, request);
 }
 
-static bool is_root(int fd)
+static void on_deadline(evutil_socket_t fd, short what, void *arg)
 {
-	struct ucred peer = { .uid = -1 };
-	socklen_t length = sizeof(peer);
+	struct connection *connection = arg;
 
-	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) == 0 && peer.uid == 0;
+	/* In the middle of a list, words would be taken for a part of it. */
+	if (connection->waiting == FOR_READER)
+		connection_end(connection);
+	else
+		answer_error(connection, "no answer within %d seconds", CONTROL_SECONDS);
 }
 
-static void on_accept(evutil_socket_t fd, short what, void *arg)
+static int connection_start(struct connection *connection)
 {
 	const struct timeval limit = { CONTROL_SECONDS, 0 };
+	struct event_base *base = connection->control->base;
+
+	connection->waiting = FOR_REQUEST;
+	connection->read =
+		event_new(base, connection->fd, EV_READ | EV_PERSIST, on_readable, connection);
+	connection->deadline = evtimer_new(base, on_deadline, connection);
+	if (!connection->read || !connection->deadline || event_add(connection->read, NULL) ||
+	    evtimer_add(connection->deadline, &limit))
+		return -ENOMEM;
+	return 0;
+}
+
+/* A free connection that @uid may have, or NULL. */
+static struct connection *connection_for(struct control *control, uid_t uid)
+{
+	struct connection *place = NULL;
+	int i, used = 0, users = 0;
+
+	for (i = 0; i < CONTROL_CONNECTIONS; i++) {
+		struct connection *connection = &control->connections[i];
+
+		if (connection->fd < 0) {
+			place = connection;
+			continue;
+		}
+		used++;
+		users += connection->uid == uid;
+	}
+	if (uid != 0 &&
+	    (users >= CONTROL_PER_USER || used >= CONTROL_CONNECTIONS - CONTROL_FOR_ROOT))
+		return NULL;
+	return place;
+}
+
+static void on_accept(evutil_socket_t listening, short what, void *arg)
+{
+	static const char busy[] = "error too many connections";
+	struct ucred peer = { .uid = -1 };
+	socklen_t length = sizeof(peer);
+	struct connection *connection;
 	struct control *control = arg;
-	struct connection *connection = NULL;
-	int i;
+	int fd;
 
 	fd = accept4(control->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	if (fd < 0)
 		return;
-	for (i = 0; i < CONTROL_CONNECTIONS && !connection; i++)
-		if (control->connections[i].fd < 0)
-			connection = &control->connections[i];
-	if (!connection || !is_root(fd)) {
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) < 0) {
+		close(fd);
+		return;
+	}
+	connection = connection_for(control, peer.uid);
+	if (!connection) {
+		(void)!send(fd, busy, strlen(busy), MSG_DONTWAIT | MSG_NOSIGNAL);
 		close(fd);
 		return;
 	}
 	connection->control = control;
 	connection->fd = fd;
-	connection->waiting = FOR_REQUEST;
-	connection->event =
-		event_new(control->base, fd, EV_READ | EV_PERSIST, on_connection, connection);
-	if (!connection->event || event_add(connection->event, &limit))
+	connection->uid = peer.uid;
+	if (connection_start(connection) < 0)
 		connection_end(connection);
 }
 
 void control_counts(struct control *control, uint32_t request, const uint8_t *text, size_t length)
 {
-	char lines[CONTROL_ANSWER] = "ok\n";
+	char lines[CHANNEL_MAX_COUNTS + 8] = "ok\n";
 	size_t used = strlen(lines), i;
 
 	if (!control)
@@ -231,15 +410,17 @@ static int control_listen(struct control *control)
 	ret = snprintf(address->sun_path, sizeof(address->sun_path), "%s/control", folder);
 	if (ret >= (int)sizeof(address->sun_path))
 		return -ENAMETOOLONG;
-	if (mkdir(folder, 0755) < 0 && errno != EEXIST)
-		return -errno;
-	ret = remove_stale(address);
+	mask = umask(022);
+	ret = mkdir(folder, 0755) < 0 && errno != EEXIST ? -errno : 0;
+	umask(mask);
+	if (ret == 0)
+		ret = remove_stale(address);
 	if (ret < 0)
 		return ret;
 	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return -errno;
-	mask = umask(0177);
+	mask = umask(0111);
 	ret = bind(fd, (const struct sockaddr *)address, sizeof(*address)) < 0 ? -errno : 0;
 	umask(mask);
 	if (ret < 0) {

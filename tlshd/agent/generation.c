@@ -47,6 +47,7 @@ struct generation {
 	const struct generation_ops *ops;
 	void *arg;
 	struct policy *policy;
+	time_t since;
 	struct child children[CHILDREN];
 	struct event *timer; /* HELLO's deadline, then the wait for an exit status */
 	struct event *end;   /* runs the end from the loop */
@@ -61,6 +62,14 @@ struct generation {
 	bool reaping; /* the owner knows; only the processes' exit is missing */
 	char words[256];
 };
+
+void generation_info(const struct generation *generation, struct generation_info *ret_info)
+{
+	ret_info->number = generation->handler.number;
+	ret_info->session = generation->children[SESSION].pid;
+	ret_info->keys = generation->children[KEYS].pid;
+	ret_info->since = generation->since;
+}
 
 struct handler *generation_handler(struct generation *generation)
 {
@@ -461,6 +470,7 @@ int generation_start(struct event_base *base, const struct generation_settings *
 	generation->ops = ops;
 	generation->arg = arg;
 	generation->policy = policy;
+	generation->since = time(NULL);
 	generation->handler.number = settings->number;
 	generation->handler.idle = on_idle;
 	generation->state = -1;

@@ -7,6 +7,8 @@
 #ifndef TLSHD_AGENT_GENERATION_H
 #define TLSHD_AGENT_GENERATION_H
 
+#include <sys/types.h>
+#include <time.h>
 #include <event2/event.h>
 
 #include "session.h"
@@ -64,6 +66,14 @@ bool generation_usable(const struct generation *generation);
 bool generation_finishing(const struct generation *generation);
 /* The descriptor of the memory that its state will be in, the caller's from now on, or -1. */
 int generation_take_state(struct generation *generation);
+
+struct generation_info {
+	unsigned int number;
+	pid_t session, keys; /* 0: not running */
+	time_t since;
+};
+
+void generation_info(const struct generation *generation, struct generation_info *ret_info);
 struct handler *generation_handler(struct generation *generation);
 const struct policy *generation_policy(const struct generation *generation);
 

@@ -62,6 +62,8 @@ static struct nla_policy policy[TLS_HANDOFF_A_SESSION_MAX + 1] = {
 	[TLS_HANDOFF_A_SESSION_MIN_VERSION] = { .type = NLA_U16 },
 	[TLS_HANDOFF_A_SESSION_MAX_VERSION] = { .type = NLA_U16 },
 	[TLS_HANDOFF_A_SESSION_RESUME] = { .type = NLA_U32 },
+	[TLS_HANDOFF_A_SESSION_VERSION] = { .type = NLA_U16 },
+	[TLS_HANDOFF_A_SESSION_CIPHER] = { .type = NLA_U16 },
 	[TLS_HANDOFF_A_SESSION_STATE] = { .type = NLA_U32 },
 	[TLS_HANDOFF_A_SESSION_TX_GENERATION] = { .type = NLA_U64 },
 	[TLS_HANDOFF_A_SESSION_RX_GENERATION] = { .type = NLA_U64 },
@@ -179,6 +181,8 @@ static int parse_session(struct nlattr **attrs, struct netlink_session *s)
 	h->id = nla_get_u64(attrs[TLS_HANDOFF_A_SESSION_ID]);
 	h->role = get_u32(attrs, TLS_HANDOFF_A_SESSION_ROLE);
 	h->uid = get_u32(attrs, TLS_HANDOFF_A_SESSION_UID);
+	h->version = get_u16(attrs, TLS_HANDOFF_A_SESSION_VERSION);
+	h->cipher = get_u16(attrs, TLS_HANDOFF_A_SESSION_CIPHER);
 	s->state = get_u32(attrs, TLS_HANDOFF_A_SESSION_STATE);
 	s->tx_generation = get_u64(attrs, TLS_HANDOFF_A_SESSION_TX_GENERATION);
 	s->rx_generation = get_u64(attrs, TLS_HANDOFF_A_SESSION_RX_GENERATION);
@@ -443,6 +447,11 @@ int netlink_get(struct netlink *netlink,
 	ret = netlink_request(netlink, msg);
 	netlink->each = NULL;
 	return ret;
+}
+
+uint16_t netlink_family(const struct netlink *netlink)
+{
+	return (uint16_t)netlink->family;
 }
 
 int netlink_attach(struct netlink *netlink, uint64_t id, int *ret_fd)

@@ -39,6 +39,7 @@ struct handshake {
 	uint16_t ciphers[TLS_HANDOFF_MAX_CIPHERS];
 	size_t cipher_count;
 	uint16_t min_version, max_version; /* 0: not set */
+	uint16_t version, cipher;	   /* what was negotiated: only GET tells */
 	uint32_t auth;			   /* 0: not set */
 	bool has_client_cert, has_resume;
 	uint32_t client_cert, resume;
@@ -91,8 +92,9 @@ int netlink_done(struct netlink *netlink, const struct handshake_result *result)
 
 /* A session of this namespace as GET tells of it */
 struct netlink_session {
-	struct handshake handshake; /* id, role, uid, remote, profile, peer_name; no fd */
-	uint32_t state;		    /* TLS_HANDOFF_STATE_* */
+	struct handshake
+		handshake; /* id, role, uid, remote, profile, names, version, cipher; no fd */
+	uint32_t state;	   /* TLS_HANDOFF_STATE_* */
 	uint64_t tx_generation, rx_generation;
 };
 
@@ -100,6 +102,9 @@ struct netlink_session {
 int netlink_get(struct netlink *netlink,
 		void (*each)(void *arg, const struct netlink_session *session), void *arg)
 	__attribute__((warn_unused_result));
+
+/* The number of the family, as the kernel has it now. */
+uint16_t netlink_family(const struct netlink *netlink);
 
 /* A new session fd for an established session.  0; -ENOENT: it is over; -EBUSY: another agent
  * has it; else -errno. */

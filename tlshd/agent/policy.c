@@ -2,6 +2,10 @@
 /*
  * Who may use which profile.  "allow" is read into numbers when the configuration
  * is loaded; only group members are looked up when somebody asks.
+ *
+ * The kernel does not hand over supplementary groups, and those of /proc/PID may be another
+ * process's by now.  The user database says what groups a user has, whatever a process of
+ * its dropped.
  */
 #include <errno.h>
 #include <grp.h>
@@ -19,7 +23,8 @@
 #include "log.h"
 #include "policy.h"
 
-#define POLICY_MAX_GROUPS 4096 /* of one user */
+#define POLICY_MAX_GROUPS 4096	     /* of one user */
+#define POLICY_NONE	  UINT32_MAX /* no uid or gid */
 
 enum rule_kind { RULE_USER, RULE_GROUP, RULE_CGROUP };
 
@@ -36,6 +41,9 @@ struct policy_profile {
 
 struct policy {
 	GPtrArray *profiles;
+	/* What a user or group without a number in our user namespace is given, if there may be
+	 * any; else POLICY_NONE. */
+	uint32_t overflow_uid, overflow_gid;
 };
 
 static void rule_clear(void *data)
@@ -60,6 +68,22 @@ static bool parse_number(const char *text, uint32_t *ret_number)
 	if (!g_ascii_string_to_unsigned(text, 10, 0, UINT32_MAX - 1, &number, NULL))
 		return false;
 	*ret_number = number;
+	return true;
+}
+
+/* A path from the root on, of names and nothing else: "." and ".." would be compared as names. */
+static bool is_path(const char *path)
+{
+	g_auto(GStrv) names = g_strsplit(path, "/", -1);
+	size_t i;
+
+	if (*path != '/')
+		return false;
+	for (i = 1; names[i]; i++)
+		/* Only behind the last '/' there may be nothing. */
+		if ((!*names[i] && names[i + 1]) || strcmp(names[i], ".") == 0 ||
+		    strcmp(names[i], "..") == 0)
+			return false;
 	return true;
 }
 
@@ -91,8 +115,8 @@ static const char *parse_rule(const char *word, struct rule *ret_rule)
 			return "names no group of this system";
 	} else if (g_str_has_prefix(word, "cgroup:")) {
 		rule.kind = RULE_CGROUP;
-		if (*value != '/')
-			return "needs a path that starts with '/'";
+		if (!is_path(value))
+			return "needs a path that starts with '/', without \"..\"";
 		length = strlen(value);
 		while (length && value[length - 1] == '/')
 			length--;
@@ -143,6 +167,39 @@ static int load_rules(const struct config *config, const char *section, GArray *
 	return 0;
 }
 
+static uint32_t read_number(const char *path)
+{
+	g_autofree char *text = NULL;
+	uint32_t number;
+
+	if (!g_file_get_contents(path, &text, NULL, NULL) ||
+	    !parse_number(g_strstrip(text), &number))
+		return POLICY_NONE;
+	return number;
+}
+
+/* Whether every number of @map, /proc/self/uid_map or gid_map, is mapped to itself */
+static bool maps_everything(const char *map)
+{
+	g_autofree char *text = NULL;
+	unsigned long long inside, outside, count;
+
+	return g_file_get_contents(map, &text, NULL, NULL) &&
+	       sscanf(text, "%llu %llu %llu", &inside, &outside, &count) == 3 && !inside &&
+	       !outside && count == UINT32_MAX;
+}
+
+/* In the initial user namespace everybody has a number, and 65534 is the user nobody. */
+static void find_overflow(struct policy *policy)
+{
+	policy->overflow_uid = maps_everything("/proc/self/uid_map") ?
+				       POLICY_NONE :
+				       read_number("/proc/sys/kernel/overflowuid");
+	policy->overflow_gid = maps_everything("/proc/self/gid_map") ?
+				       POLICY_NONE :
+				       read_number("/proc/sys/kernel/overflowgid");
+}
+
 int policy_load(const struct config *config, struct policy **ret_policy, char **ret_error)
 {
 	const char *const *names = config_profiles(config);
@@ -150,6 +207,7 @@ int policy_load(const struct config *config, struct policy **ret_policy, char **
 	struct policy_profile *profile;
 	int ret;
 
+	find_overflow(policy);
 	policy->profiles = g_ptr_array_new_with_free_func(profile_free);
 	for (; *names; names++) {
 		profile = g_new0(struct policy_profile, 1);
@@ -174,50 +232,72 @@ void policy_free(struct policy *policy)
 	g_free(policy);
 }
 
-/* Groups that the system's user database gives the user, besides the one it runs with. */
-static bool user_in_group(uint32_t uid, uint32_t gid, uint32_t wanted)
+/* Groups that the user database gives the user @uid; none if it does not know it. */
+static int groups_of(uint32_t uid, gid_t groups[POLICY_MAX_GROUPS])
 {
-	struct passwd *user;
-	int i, count = POLICY_MAX_GROUPS;
-	bool found = false;
-	gid_t *groups;
+	struct passwd *user = getpwuid(uid);
+	int count = POLICY_MAX_GROUPS;
 
-	if (gid == wanted)
-		return true;
-	user = getpwuid(uid);
 	if (!user)
-		return false;
-	groups = calloc(count, sizeof(*groups));
-	if (!groups)
-		return false;
+		return 0;
+	/* Of more the first ones are there. */
 	if (getgrouplist(user->pw_name, user->pw_gid, groups, &count) < 0)
-		count = POLICY_MAX_GROUPS; /* the first ones are there */
-	for (i = 0; i < count && !found; i++)
-		found = groups[i] == wanted;
-	free(groups);
-	return found;
+		count = POLICY_MAX_GROUPS;
+	return count;
 }
 
-/* By whole components: /a/b holds /a/b and /a/b/c, not /a/bc. */
+/*
+ * By whole components: /a/b holds /a/b and /a/b/c, not /a/bc.  What is outside of our cgroup
+ * namespace begins with "/..", and is in no group that has a path here.
+ */
 static bool in_cgroup(const char *cgroup, const char *wanted)
 {
 	size_t length = strlen(wanted);
 
-	return cgroup && strncmp(cgroup, wanted, length) == 0 &&
+	return cgroup && is_path(cgroup) && strncmp(cgroup, wanted, length) == 0 &&
 	       (cgroup[length] == '\0' || cgroup[length] == '/');
 }
 
-static bool rule_matches(const struct rule *rule, const struct policy_caller *caller)
+/* What ACCEPT says decides, except for groups. */
+static bool rule_matches(const struct policy *policy, const struct rule *rule,
+			 const struct policy_caller *caller)
 {
 	switch (rule->kind) {
 	case RULE_USER:
-		return caller->uid == rule->number;
+		return caller->uid == rule->number && caller->uid != policy->overflow_uid;
 	case RULE_GROUP:
-		return user_in_group(caller->uid, caller->gid, rule->number);
+		return caller->gid == rule->number && caller->gid != policy->overflow_gid;
 	case RULE_CGROUP:
 		return in_cgroup(caller->cgroup, rule->cgroup);
 	}
 	return false;
+}
+
+/* The user database is asked once, and only if nothing else decides: it may be slow. */
+static bool member_matches(const struct policy *policy, const GArray *rules,
+			   const struct policy_caller *caller)
+{
+	gid_t *groups = NULL;
+	bool found = false;
+	int i, count = 0;
+	guint r;
+
+	if (caller->uid == policy->overflow_uid)
+		return false;
+	for (r = 0; r < rules->len && !found; r++) {
+		const struct rule *rule = &g_array_index(rules, struct rule, r);
+
+		if (rule->kind != RULE_GROUP)
+			continue;
+		if (!groups) {
+			groups = g_new(gid_t, POLICY_MAX_GROUPS);
+			count = groups_of(caller->uid, groups);
+		}
+		for (i = 0; i < count && !found; i++)
+			found = groups[i] == rule->number;
+	}
+	g_free(groups);
+	return found;
 }
 
 static const struct policy_profile *find_profile(const struct policy *policy, const char *name)
@@ -238,9 +318,7 @@ int policy_check(const struct policy *policy, const struct policy_caller *caller
 {
 	const struct policy_profile *profile = find_profile(policy, caller->profile);
 	char shown[4 * TLS_HANDOFF_MAX_PROFILE + 1];
-	const struct rule *rules;
-	const void *data;
-	size_t i;
+	guint i;
 
 	log_escape(shown, sizeof(shown), caller->profile, strlen(caller->profile));
 	if (!profile) {
@@ -255,11 +333,11 @@ int policy_check(const struct policy *policy, const struct policy_caller *caller
 			 caller->uid, shown);
 		return -EACCES;
 	}
-	data = profile->rules->data;
-	rules = data;
 	for (i = 0; i < profile->rules->len; i++)
-		if (rule_matches(&rules[i], caller))
+		if (rule_matches(policy, &g_array_index(profile->rules, struct rule, i), caller))
 			return 0;
+	if (member_matches(policy, profile->rules, caller))
+		return 0;
 	snprintf(words, size, "uid %u may not use profile \"%s\": its \"allow\" does not name it",
 		 caller->uid, shown);
 	return -EACCES;

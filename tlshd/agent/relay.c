@@ -14,12 +14,14 @@
 #include <sys/epoll.h>
 
 #include "attr.h"
+#include "counters.h"
 #include "log.h"
 #include "session.h"
 #include "session_fd.h"
 
 #define RECORD_ALERT	      21 /* RFC 8446 5.1 */
 #define RECORD_HANDSHAKE      22
+#define ALERT_SIZE	      2			   /* level and description */
 #define RELAY_MAX_QUEUED      (2 * CHANNEL_WINDOW) /* bytes that wait for one session fd */
 #define RELAY_ITEM_COST	      128 /* bytes that an item counts besides its payload */
 #define RELAY_MAX_CRYPTO_INFO 128 /* bytes; those of linux/tls.h are 40 to 56 */
@@ -183,8 +185,23 @@ static void finish(struct session *session, const uint8_t *payload, size_t lengt
 		session_end(session, NULL, -ret);
 		return;
 	}
+	session->version = result.version;
+	session->cipher = result.cipher;
 	session_established(session);
 	report_done(session, &result);
+}
+
+static struct counters *session_counters(const struct session *session)
+{
+	return sessions_counters(session->all);
+}
+
+static void count_alerts(const struct session *session, const struct handshake_result *result)
+{
+	if (result->alert_sent >= 0)
+		counters_alert_sent(session_counters(session), result->alert_sent);
+	if (result->alert_received >= 0)
+		counters_alert_received(session_counters(session), result->alert_received);
 }
 
 static void fail(struct session *session, const uint8_t *payload, size_t length)
@@ -200,6 +217,9 @@ static void fail(struct session *session, const uint8_t *payload, size_t length)
 	common_result(session, &table, &result);
 	if (session->alert_lost)
 		result.alert_sent = -1;
+	/* Those of an established session are records of their own. */
+	if (!session->established)
+		count_alerts(session, &result);
 	result.status = attr_u32(&table, CHANNEL_A_STATUS, EPROTO);
 	result.error = attr_text(&table, CHANNEL_A_ERROR, words, sizeof(words));
 	report_failure(session, result.status, result.error ? result.error : "no reason was given");
@@ -269,6 +289,8 @@ static int send_record(struct session *session, const struct item *item)
 	if (ret < 0)
 		log_message(LOG_DEBUG, "session %" PRIu64 ": a record of type %u was not sent: %s",
 			    session->id, record.type, strerror(-ret));
+	else if (record.type == RECORD_ALERT && record.length == ALERT_SIZE)
+		counters_alert_sent(session_counters(session), record.payload[1]);
 	return 0;
 }
 
@@ -706,6 +728,8 @@ static bool receive_record(struct session *session)
 	}
 	if (type == TLS_HANDOFF_RECORD_EVENT && on_kernel_event(session, buffer, n))
 		return !session->ended;
+	if (type == RECORD_ALERT && n == ALERT_SIZE)
+		counters_alert_received(session_counters(session), buffer[1]);
 	if (!session->handler && !needs_handler(type, buffer))
 		return true;
 	if (!session->handler) {

@@ -1,22 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Log lines: one for each handshake that succeeded, one for each that did not.
+ * Log lines: one for each handshake that succeeded, one for each that did not, and the same
+ * for the counters.
  */
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <linux/tls_handoff.h>
 
+#include "counters.h"
 #include "log.h"
+#include "ratelimit.h"
 #include "session.h"
 
-static const char *role_name(uint32_t role)
-{
-	return role == TLS_HANDOFF_SERVER ? "server" : "client";
-}
+#define REPORT_COMMAND 16 /* bytes, as the kernel keeps it */
 
 static const char *version_name(uint16_t version)
 {
@@ -62,7 +64,9 @@ static const char *auth_name(uint32_t auth)
 void report_done(const struct session *session, const struct handshake_result *result)
 {
 	char alpn[4 * TLS_HANDOFF_MAX_ALPN_NAME + 1], server_name[512] = "-";
+	uint64_t usec = session_now() - session->accepted;
 
+	counters_done(sessions_counters(session->all), session->role, result->resumed, usec);
 	if (result->server_name)
 		log_escape(server_name, sizeof(server_name), result->server_name,
 			   strlen(result->server_name));
@@ -70,25 +74,82 @@ void report_done(const struct session *session, const struct handshake_result *r
 	log_message(LOG_INFO,
 		    "session %" PRIu64 ": %s handshake done: profile %s, peer %s, name %s, "
 		    "identity %s, sni %s, %s, %s, %s, %s, alpn %s, uid %u, %" PRIu64 " us",
-		    session->id, role_name(session->role), session->profile, session->remote,
+		    session->id, counters_role(session->role), session->profile, session->remote,
 		    session->peer_name ? session->peer_name : "-",
 		    result->peer_identity ? result->peer_identity : "-", server_name,
 		    version_name(result->version), cipher_name(result->cipher),
 		    auth_name(result->auth), result->resumed ? "resumed" : "full",
-		    result->alpn_len ? alpn : "-", session->uid, session_now() - session->accepted);
+		    result->alpn_len ? alpn : "-", session->uid, usec);
+}
+
+static void count_failure(const struct session *session, int status, const char *words)
+{
+	const struct counters_failure failure = {
+		.id = session->id,
+		.role = session->role,
+		.uid = session->uid,
+		.status = status,
+		.established = session->established,
+		.words = words,
+	};
+
+	counters_failed(sessions_counters(session->all), &failure);
 }
 
 void report_failure(const struct session *session, int status, const char *words)
 {
 	const char *name = strerrorname_np(status);
 
+	count_failure(session, status, words);
 	log_message(LOG_NOTICE,
 		    "session %" PRIu64
 		    ": %s %s failed: profile %s, peer %s, name %s, uid %u: %s: %s",
-		    session->id, role_name(session->role),
+		    session->id, counters_role(session->role),
 		    session->established ? "connection" : "handshake", session->profile,
 		    session->remote, session->peer_name ? session->peer_name : "-", session->uid,
 		    name ? name : "unknown error", words);
+}
+
+/* What the process runs now, escaped; "-" if it is gone.  It may have chosen that itself. */
+static void command_of(uint32_t pid, char *buffer, size_t size)
+{
+	char path[32], command[REPORT_COMMAND + 1];
+	ssize_t n = -1;
+	int fd = -1;
+
+	snprintf(buffer, size, "-");
+	snprintf(path, sizeof(path), "/proc/%u/comm", pid);
+	if (pid)
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd >= 0) {
+		n = read(fd, command, sizeof(command));
+		close(fd);
+	}
+	if (n > 0 && command[n - 1] == '\n')
+		n--;
+	if (n > 0)
+		log_escape(buffer, size, command, n);
+}
+
+void report_refusal(const struct session *session, uint32_t pid, int status, const char *words)
+{
+	struct ratelimit *limit = sessions_ratelimit(session->all);
+	const char *name = strerrorname_np(status);
+	char command[4 * REPORT_COMMAND + 1];
+	bool last = false;
+
+	count_failure(session, status, words);
+	if (!ratelimit_allows(limit, session->uid, session_now(), &last))
+		return;
+	command_of(pid, command, sizeof(command));
+	log_message(LOG_NOTICE,
+		    "session %" PRIu64
+		    ": %s handshake failed: profile %s, peer %s, name %s, uid %u, "
+		    "pid %u, command %s: %s: %s%s",
+		    session->id, counters_role(session->role), session->profile, session->remote,
+		    session->peer_name ? session->peer_name : "-", session->uid, pid, command,
+		    name ? name : "unknown error", words,
+		    last ? " (more of this user's are not logged for some seconds)" : "");
 }
 
 void report_remote(const struct handshake *handshake, char *buffer, size_t size)

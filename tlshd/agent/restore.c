@@ -22,6 +22,7 @@ struct known {
 	uint64_t tx_generation, rx_generation;
 	struct sockaddr_in6 remote; /* or in, which is smaller */
 	uint32_t role, uid;
+	uint16_t version, cipher;
 	char *profile, *peer_name;
 };
 
@@ -57,6 +58,8 @@ static void on_session(void *arg, const struct netlink_session *session)
 	memcpy(&known->remote, &h->remote, sizeof(known->remote));
 	known->role = h->role;
 	known->uid = h->uid;
+	known->version = h->version;
+	known->cipher = h->cipher;
 	known->profile = g_strdup(h->profile);
 	known->peer_name = g_strdup(h->peer_name);
 	g_hash_table_replace(restore->known, &known->id, known);
@@ -90,7 +93,13 @@ void restore_free(struct restore *restore)
 /* With its session fd it is a session again; @handler NULL: an orphan. */
 static int take_up(struct restore *restore, struct handler *handler, const struct known *known)
 {
-	struct handshake handshake = { .id = known->id, .role = known->role, .uid = known->uid };
+	struct handshake handshake = {
+		.id = known->id,
+		.role = known->role,
+		.uid = known->uid,
+		.version = known->version,
+		.cipher = known->cipher,
+	};
 	int ret;
 
 	memcpy(&handshake.remote, &known->remote, sizeof(known->remote));

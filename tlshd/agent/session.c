@@ -17,13 +17,17 @@
 #include <glib.h>
 
 #include "attr.h"
+#include "counters.h"
 #include "log.h"
+#include "ratelimit.h"
 #include "session.h"
 
 #define SESSIONS_BATCH 64 /* events taken at once */
 
 struct sessions {
 	struct netlink *netlink;
+	struct counters *counters;
+	struct ratelimit *ratelimit;
 	GHashTable *table; /* struct session by id */
 	int epoll;	   /* all session fds; with libevent's there would be no EPOLLHUP alone */
 	struct event *event;
@@ -106,11 +110,13 @@ int sessions_new(struct event_base *base, struct netlink *netlink, struct sessio
 	sessions->netlink = netlink;
 	SLIST_INIT(&sessions->dead);
 	sessions->table = g_hash_table_new(g_int64_hash, g_int64_equal);
+	sessions->counters = counters_new();
+	sessions->ratelimit = ratelimit_new();
 	sessions->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (sessions->epoll >= 0)
 		sessions->event = event_new(base, sessions->epoll, EV_READ | EV_PERSIST,
 					    sessions_on_event, sessions);
-	if (!sessions->event || event_add(sessions->event, NULL)) {
+	if (!sessions->counters || !sessions->event || event_add(sessions->event, NULL)) {
 		sessions_free(sessions);
 		return -ENOMEM;
 	}
@@ -138,6 +144,8 @@ void sessions_free(struct sessions *sessions)
 	}
 	sessions_bury(sessions);
 	g_hash_table_unref(sessions->table);
+	counters_free(sessions->counters);
+	ratelimit_free(sessions->ratelimit);
 	if (sessions->event)
 		event_free(sessions->event);
 	if (sessions->epoll >= 0)
@@ -148,6 +156,27 @@ void sessions_free(struct sessions *sessions)
 size_t sessions_count(const struct sessions *sessions)
 {
 	return g_hash_table_size(sessions->table);
+}
+
+void sessions_each(const struct sessions *sessions,
+		   void (*each)(void *arg, const struct session *session), void *arg)
+{
+	GHashTableIter iter;
+	gpointer value;
+
+	g_hash_table_iter_init(&iter, sessions->table);
+	while (g_hash_table_iter_next(&iter, NULL, &value))
+		each(arg, value);
+}
+
+struct counters *sessions_counters(const struct sessions *sessions)
+{
+	return sessions->counters;
+}
+
+struct ratelimit *sessions_ratelimit(const struct sessions *sessions)
+{
+	return sessions->ratelimit;
 }
 
 void session_poll(struct session *session, uint32_t events, bool parked)
@@ -277,6 +306,8 @@ static struct session *session_new(struct sessions *sessions, struct handshake *
 	handshake->fd = -1;
 	session->role = handshake->role;
 	session->uid = handshake->uid;
+	session->version = handshake->version;
+	session->cipher = handshake->cipher;
 	session->timeout = handshake->timeout;
 	session->accepted = session_now();
 	session->state = CHANNEL_STATE_HANDSHAKE;
@@ -291,13 +322,15 @@ void sessions_refuse(struct sessions *sessions, struct handshake *handshake, int
 	struct session *session = session_new(sessions, handshake);
 	struct handshake_result result = HANDSHAKE_RESULT_INIT;
 
+	result.id = handshake->id;
+	result.status = status;
+	result.error = words;
 	if (session) {
-		session_fail(session, status, "%s", words);
+		report_refusal(session, handshake->pid, status, words);
+		session_end(session, &result, status);
 		return;
 	}
 	log_message(LOG_ERR, "session %" PRIu64 ": out of memory", handshake->id);
-	result.id = handshake->id;
-	result.status = status;
 	(void)!netlink_done(sessions->netlink, &result);
 }
 

@@ -15,6 +15,8 @@
 #include "channel.h"
 #include "netlink.h"
 
+struct counters;
+struct ratelimit;
 struct sessions;
 
 /* A session handler as its sessions see it; part of a generation */
@@ -67,6 +69,7 @@ struct session {
 	uint32_t timeout;  /* milliseconds */
 	uint32_t role;
 	uint32_t uid;
+	uint16_t version, cipher; /* once established */
 	char *profile;
 	char *peer_name; /* escaped; NULL: not set */
 	char remote[80]; /* address and port */
@@ -75,11 +78,17 @@ struct session {
 int sessions_new(struct event_base *base, struct netlink *netlink, struct sessions **ret_sessions);
 void sessions_free(struct sessions *sessions);
 size_t sessions_count(const struct sessions *sessions);
+void sessions_each(const struct sessions *sessions,
+		   void (*each)(void *arg, const struct session *session), void *arg);
+/* What happened to them, for status and metrics */
+struct counters *sessions_counters(const struct sessions *sessions);
+/* Whether their users may have one more line in the log */
+struct ratelimit *sessions_ratelimit(const struct sessions *sessions);
 
 /* Starts the session that @handshake asks for; takes its fd.  A failure is told to the
  * kernel and logged here. */
 void sessions_open(struct sessions *sessions, struct handler *handler, struct handshake *handshake);
-/* Ends a handshake that nobody began, with @status and words. */
+/* Ends a handshake that nobody began, with @status and words; logged, but not too often. */
 void sessions_refuse(struct sessions *sessions, struct handshake *handshake, int status,
 		     const char *words);
 /* One message of the session handler, about a session.  Always 0: at worst that session ends. */
@@ -129,9 +138,11 @@ void relay_event(struct session *session, uint32_t events);
 /* Goes on with a session that was parked. */
 void relay_resume(struct session *session);
 
-/* report.c: one line each */
+/* report.c: one line each, and counted */
 void report_done(const struct session *session, const struct handshake_result *result);
 void report_failure(const struct session *session, int status, const char *words);
+/* Of a handshake that nobody began */
+void report_refusal(const struct session *session, uint32_t pid, int status, const char *words);
 void report_remote(const struct handshake *handshake, char *buffer, size_t size);
 
 #endif /* TLSHD_AGENT_SESSION_H */

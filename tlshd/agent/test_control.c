@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The control socket: one request, one answer, only for root, and nobody who
+ * The control socket: one request, one answer, to each what is its, and nobody who
  * holds it up.
  */
 #include <errno.h>
@@ -19,6 +19,7 @@
 #include <cmocka.h>
 
 #include "control.h"
+#include "listing.h"
 #include "log.h"
 #include "protocol.h"
 
@@ -28,7 +29,42 @@ struct fixture {
 	int tickets_result;
 	uint32_t request, action;
 	unsigned int asked, reloads;
+	bool listed_all;
+	uid_t listed_uid, status_uid;
+	int list_result;
 };
+
+#define PIECES	   100
+#define PIECE_SIZE 30000
+
+/* What listing.h is here: PIECES pieces that begin with their number, every second of which
+ * has nothing for the user */
+struct listing {
+	unsigned int made;
+	uint8_t piece[PIECE_SIZE];
+};
+
+static unsigned int listings, pieces_made;
+
+void listing_free(struct listing *listing)
+{
+	listings -= listing != NULL;
+	free(listing);
+}
+
+ssize_t listing_next(struct listing *listing, const void **ret_piece)
+{
+	unsigned int number = listing->made++;
+
+	if (number == 2 * PIECES)
+		return 0;
+	if (number % 2)
+		return -EAGAIN;
+	pieces_made++;
+	memset(listing->piece, number / 2, sizeof(listing->piece));
+	*ret_piece = listing->piece;
+	return sizeof(listing->piece);
+}
 
 static char folder[] = "/tmp/test-control-XXXXXX";
 static char path[sizeof(folder) + 16];
@@ -48,7 +84,32 @@ static void on_reload(void *arg)
 	((struct fixture *)arg)->reloads++;
 }
 
-static const struct control_ops ops = { on_tickets, on_reload };
+static void on_status(void *arg, uid_t uid, FILE *lines)
+{
+	((struct fixture *)arg)->status_uid = uid;
+	fputs("Version 1\n", lines);
+}
+
+static void on_metrics(void *arg, FILE *lines)
+{
+	for (int i = 0; i < 400; i++)
+		fprintf(lines, "Sum of number %d\n", i);
+}
+
+static int on_list(void *arg, bool all, uid_t uid, struct listing **ret_listing)
+{
+	struct fixture *f = arg;
+
+	f->listed_all = all;
+	f->listed_uid = uid;
+	if (f->list_result)
+		return f->list_result;
+	listings++;
+	*ret_listing = calloc(1, sizeof(**ret_listing));
+	return 0;
+}
+
+static const struct control_ops ops = { on_tickets, on_reload, on_status, on_metrics, on_list };
 
 static int setup(void **state)
 {
@@ -104,7 +165,7 @@ static int ask(struct fixture *f, const void *request, size_t length)
 /* The answer is @text, and it is the last word. */
 static void expect_answer(int fd, const char *text)
 {
-	char buffer[8192];
+	char buffer[CONTROL_MAX_TEXT];
 	ssize_t n = recv(fd, buffer, sizeof(buffer) - 1, MSG_DONTWAIT);
 
 	assert_true(n >= 0);
@@ -122,12 +183,12 @@ static void expect_silence(int fd)
 	assert_int_equal(errno, EAGAIN);
 }
 
-static void the_socket_is_roots_alone(void **state)
+static void everybody_may_connect(void **state)
 {
 	struct stat status;
 
 	assert_int_equal(stat(path, &status), 0);
-	assert_int_equal(status.st_mode & 07777, 0600);
+	assert_int_equal(status.st_mode & 07777, 0666);
 }
 
 static void tickets_are_asked_and_answered_by_their_number(void **state)
@@ -231,56 +292,231 @@ static void a_second_request_ends_the_connection(void **state)
 	assert_int_equal(f->reloads, 1);
 }
 
-static void who_leaves_is_forgotten_and_the_ninth_is_turned_away(void **state)
+static void expect_turned_away(int fd)
+{
+	char buffer[64] = "";
+
+	assert_true(fd >= 0);
+	assert_true(recv(fd, buffer, sizeof(buffer) - 1, MSG_DONTWAIT) > 0);
+	assert_string_equal(buffer, "error too many connections");
+	close(fd);
+}
+
+static void who_leaves_is_forgotten_and_one_too_many_is_turned_away(void **state)
 {
 	struct fixture *f = *state;
-	int fds[8], i;
-	char byte;
+	int fds[64], i;
 
-	for (i = 0; i < 8; i++)
+	if (getuid())
+		skip();
+	for (i = 0; i < 64; i++)
 		fds[i] = ask(f, "reload", 6);
 	i = dial();
 	settle(f);
-	assert_int_equal(recv(i, &byte, 1, MSG_DONTWAIT), 0);
-	close(i);
+	expect_turned_away(i);
 	close(fds[3]);
 	settle(f);
 	fds[3] = ask(f, "reload", 6);
-	assert_int_equal(f->reloads, 9);
+	assert_int_equal(f->reloads, 65);
 	control_reloaded(f->control, NULL);
-	for (i = 0; i < 8; i++)
+	for (i = 0; i < 64; i++)
 		expect_answer(fds[i], "ok\n");
 }
 
-static void another_user_gets_nothing(void **state)
+/* Runs @body as the user nobody in a child; its result has to be 0. */
+static void as_nobody(struct fixture *f, int (*body)(void))
 {
-	struct fixture *f = *state;
 	pid_t child;
 	int status;
 
 	if (getuid())
 		skip();
-	chmod(path, 0666);
 	chmod(folder, 0755);
 	child = fork();
-	if (child == 0) {
-		char byte;
-		int fd;
-
-		if (setuid(65534))
-			_exit(2);
-		fd = dial();
-		if (fd < 0)
-			_exit(3);
-		(void)!send(fd, "reload", 6, MSG_NOSIGNAL);
-		_exit(recv(fd, &byte, 1, 0) > 0);
-	}
+	if (child == 0)
+		_exit(setgid(65534) || setuid(65534) ? 99 : body());
 	do
 		event_base_loop(f->base, EVLOOP_NONBLOCK);
 	while (waitpid(child, &status, WNOHANG) == 0);
 	assert_true(WIFEXITED(status));
 	assert_int_equal(WEXITSTATUS(status), 0);
-	assert_int_equal(f->reloads, 0);
+}
+
+static int is_denied(const char *request)
+{
+	char buffer[128] = "";
+	int fd = dial();
+
+	if (fd < 0 || send(fd, request, strlen(request), MSG_NOSIGNAL) < 0 ||
+	    recv(fd, buffer, sizeof(buffer) - 1, 0) < 0)
+		return 0;
+	close(fd);
+	return strcmp(buffer, "error permission denied: only root may do this") == 0;
+}
+
+static int roots_requests_are_denied(void)
+{
+	return !(is_denied("reload") && is_denied("tickets flush") && is_denied("tickets rotate"));
+}
+
+static void what_changes_something_is_roots_alone(void **state)
+{
+	struct fixture *f = *state;
+
+	as_nobody(f, roots_requests_are_denied);
+	assert_int_equal(f->asked + f->reloads, 0);
+}
+
+static int status_is_answered(void)
+{
+	char buffer[128] = "";
+	int fd = dial();
+
+	return fd < 0 || send(fd, "status", 6, MSG_NOSIGNAL) < 0 ||
+	       recv(fd, buffer, sizeof(buffer) - 1, 0) < 0 ||
+	       strcmp(buffer, "ok\nVersion 1\n") != 0;
+}
+
+static void the_status_is_made_for_who_asks(void **state)
+{
+	struct fixture *f = *state;
+
+	as_nobody(f, status_is_answered);
+	assert_int_equal(f->status_uid, 65534);
+	expect_answer(ask(f, "status", 6), "ok\nVersion 1\n");
+	assert_int_equal(f->status_uid, 0);
+}
+
+static int list_is_asked(void)
+{
+	char buffer[8];
+	int fd = dial();
+
+	return fd < 0 || send(fd, "sessions", 8, MSG_NOSIGNAL) < 0 ||
+	       recv(fd, buffer, sizeof(buffer), 0) != 3 || memcmp(buffer, "ok\n", 3) != 0;
+}
+
+static void a_user_is_listed_its_own_sessions_and_root_all(void **state)
+{
+	struct fixture *f = *state;
+
+	as_nobody(f, list_is_asked);
+	assert_false(f->listed_all);
+	assert_int_equal(f->listed_uid, 65534);
+	close(ask(f, "sessions", 8));
+	assert_true(f->listed_all);
+}
+
+static int nine_at_once(void)
+{
+	char buffer[64] = "";
+	int fds[9];
+
+	for (int i = 0; i < 8; i++) {
+		fds[i] = dial();
+		if (fds[i] < 0 || send(fds[i], "tickets show", 12, MSG_NOSIGNAL) < 0)
+			return 1;
+	}
+	fds[8] = dial();
+	if (fds[8] < 0 || recv(fds[8], buffer, sizeof(buffer) - 1, 0) < 0 ||
+	    strcmp(buffer, "error too many connections") != 0)
+		return 2;
+	return 0;
+}
+
+static void a_user_has_eight_connections_and_root_has_room_all_the_same(void **state)
+{
+	struct fixture *f = *state;
+
+	as_nobody(f, nine_at_once);
+	assert_int_equal(f->asked, 8);
+	expect_silence(ask(f, "reload", 6));
+}
+
+/* Reads what there is of the list; its pieces have to come in order. */
+static unsigned int read_pieces(struct fixture *f, int fd, unsigned int from)
+{
+	static uint8_t buffer[2 * PIECE_SIZE];
+	ssize_t n;
+
+	for (;; from++) {
+		settle(f);
+		n = recv(fd, buffer, sizeof(buffer), MSG_DONTWAIT);
+		if (n <= 0)
+			return from;
+		assert_int_equal(n, PIECE_SIZE);
+		assert_int_equal(buffer[0], (uint8_t)from);
+	}
+}
+
+static void a_list_is_passed_on_piece_by_piece(void **state)
+{
+	struct fixture *f = *state;
+	int fd = ask(f, "sessions", 8);
+	char buffer[8];
+
+	assert_int_equal(recv(fd, buffer, sizeof(buffer), MSG_DONTWAIT), 3);
+	assert_int_equal(read_pieces(f, fd, 0), PIECES);
+	assert_int_equal(recv(fd, buffer, sizeof(buffer), MSG_DONTWAIT), 0);
+	assert_int_equal(listings, 0);
+	close(fd);
+}
+
+static void a_reader_that_waits_holds_nobody_up(void **state)
+{
+	struct fixture *f = *state;
+	unsigned int before = pieces_made, made;
+	int slow = ask(f, "sessions", 8), fd;
+	char buffer[8];
+
+	for (int i = 0; i < 50; i++)
+		settle(f);
+	/* No more was made than there is room for. */
+	made = pieces_made - before;
+	assert_in_range(made, 1, 20);
+	expect_answer(ask(f, "status", 6), "ok\nVersion 1\n");
+	fd = ask(f, "sessions", 8);
+	assert_int_equal(recv(fd, buffer, sizeof(buffer), MSG_DONTWAIT), 3);
+	assert_int_equal(read_pieces(f, fd, 0), PIECES);
+	close(fd);
+	assert_int_equal(pieces_made - before, made + PIECES);
+	assert_int_equal(recv(slow, buffer, sizeof(buffer), MSG_DONTWAIT), 3);
+	assert_int_equal(read_pieces(f, slow, 0), PIECES);
+	close(slow);
+	assert_int_equal(listings, 0);
+}
+
+static void a_reader_that_leaves_is_forgotten(void **state)
+{
+	struct fixture *f = *state;
+	int fd = ask(f, "sessions", 8);
+
+	assert_int_equal(listings, 1);
+	close(fd);
+	settle(f);
+	assert_int_equal(listings, 0);
+}
+
+static void a_list_that_cannot_be_made_is_an_error(void **state)
+{
+	struct fixture *f = *state;
+
+	f->list_result = -ENOBUFS;
+	expect_answer(ask(f, "sessions", 8),
+		      "error the kernel cannot be asked: No buffer space available");
+}
+
+static void many_lines_are_one_answer(void **state)
+{
+	struct fixture *f = *state;
+	char buffer[CONTROL_MAX_TEXT];
+	int fd = ask(f, "metrics", 7);
+	ssize_t n = recv(fd, buffer, sizeof(buffer), MSG_DONTWAIT);
+
+	assert_true(n > 400 * 14);
+	assert_memory_equal(buffer, "ok\nSum of number 0\n", 19);
+	assert_memory_equal(buffer + n - 19, "\nSum of number 399\n", 19);
+	close(fd);
 }
 
 static void a_second_tlshd_leaves_the_first_one_its_socket(void **state)
@@ -315,7 +551,7 @@ static void a_dead_ones_socket_is_taken_over(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		control_test(the_socket_is_roots_alone),
+		control_test(everybody_may_connect),
 		control_test(tickets_are_asked_and_answered_by_their_number),
 		control_test(what_a_session_handler_says_is_shown_without_control_characters),
 		control_test(the_longest_text_fits),
@@ -323,8 +559,16 @@ int main(void)
 		control_test(a_reload_is_answered_when_it_is_over),
 		control_test(anything_else_is_an_error),
 		control_test(a_second_request_ends_the_connection),
-		control_test(who_leaves_is_forgotten_and_the_ninth_is_turned_away),
-		control_test(another_user_gets_nothing),
+		control_test(who_leaves_is_forgotten_and_one_too_many_is_turned_away),
+		control_test(what_changes_something_is_roots_alone),
+		control_test(the_status_is_made_for_who_asks),
+		control_test(a_user_is_listed_its_own_sessions_and_root_all),
+		control_test(a_user_has_eight_connections_and_root_has_room_all_the_same),
+		control_test(a_list_is_passed_on_piece_by_piece),
+		control_test(a_reader_that_waits_holds_nobody_up),
+		control_test(a_reader_that_leaves_is_forgotten),
+		control_test(a_list_that_cannot_be_made_is_an_error),
+		control_test(many_lines_are_one_answer),
 		control_test(a_second_tlshd_leaves_the_first_one_its_socket),
 		control_test(a_dead_ones_socket_is_taken_over),
 	};

@@ -5,11 +5,13 @@
 #include <errno.h>
 #include <grp.h>
 #include <pwd.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -133,6 +135,95 @@ static void cgroups_are_compared_by_whole_components(void **state)
 	assert_int_equal(ask(allow, (struct policy_caller){ .cgroup = "/system.slice" }), -EACCES);
 	assert_int_equal(ask(allow, (struct policy_caller){ .cgroup = NULL }), -EACCES);
 	assert_int_equal(ask("cgroup:/", (struct policy_caller){ .cgroup = "/anything" }), 0);
+	assert_int_equal(ask("cgroup:/", (struct policy_caller){ .cgroup = "/" }), 0);
+}
+
+/* As the kernel names what is outside of the agent's cgroup namespace */
+static void cgroups_outside_of_ours_are_in_none_of_ours(void **state)
+{
+	assert_int_equal(ask("cgroup:/", (struct policy_caller){ .cgroup = "/../user.slice" }),
+			 -EACCES);
+	assert_int_equal(ask("cgroup:/a", (struct policy_caller){ .cgroup = "/a/../b" }), -EACCES);
+	assert_int_equal(ask("cgroup:/a", (struct policy_caller){ .cgroup = "/a/..b/...c" }), 0);
+}
+
+/* Runs @body in a user namespace where only its own uid, 0, has a number; skipped where there
+ * can be none. */
+static void in_user_namespace(int (*body)(void))
+{
+	int status;
+	pid_t child;
+
+	fflush(stdout);
+	child = fork();
+	assert_true(child >= 0);
+	if (child == 0) {
+		FILE *map;
+
+		if (unshare(CLONE_NEWUSER) < 0)
+			_exit(77);
+		map = fopen("/proc/self/uid_map", "w");
+		if (!map || fputs("0 0 1\n", map) < 0 || fclose(map))
+			_exit(77);
+		_exit(body());
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status));
+	if (WEXITSTATUS(status) == 77)
+		skip();
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+static int check_unmapped(void)
+{
+	const struct policy_caller nobody = { .uid = 65534, .gid = 65534 };
+
+	if (ask("user:65534", nobody) != -EACCES)
+		return 1;
+	if (ask("group:65534", nobody) != -EACCES)
+		return 2;
+	/* What has a number is allowed as anywhere. */
+	return ask("user:0", (struct policy_caller){ .uid = 0 }) ? 3 : 0;
+}
+
+static void users_without_a_number_are_nobody(void **state)
+{
+	assert_int_equal(ask("user:65534", (struct policy_caller){ .uid = 65534 }), 0);
+	in_user_namespace(check_unmapped);
+}
+
+/* Rules that need no look into the user database decide, wherever they are. */
+static void one_rule_that_fits_is_enough(void **state)
+{
+	const struct policy_caller caller = { .uid = 77777, .gid = 4322, .cgroup = "/a" };
+
+	assert_int_equal(ask("group:daemon user:77777", caller), 0);
+	assert_int_equal(ask("user:77777 group:daemon", caller), 0);
+	assert_int_equal(ask("group:daemon group:4322", caller), 0);
+	assert_int_equal(ask("user:0 group:daemon cgroup:/a", caller), 0);
+	assert_int_equal(ask("user:0 group:daemon cgroup:/b", caller), -EACCES);
+}
+
+static void a_refusal_names_profile_and_user(void **state)
+{
+	const struct policy_caller caller = { .profile = "p\n",
+					      .role = TLS_HANDOFF_CLIENT,
+					      .uid = 7 };
+	struct policy_caller server = { .profile = "p", .role = TLS_HANDOFF_SERVER, .uid = 7 };
+	struct policy *policy = NULL;
+	char words[256], *error = NULL;
+
+	assert_int_equal(load("[profile p]\n[profile q]\nallow = user:0\n", &policy, &error), 0);
+	assert_int_equal(policy_check(policy, &caller, words, sizeof(words)), -ENOENT);
+	assert_string_equal(words, "there is no profile \"p\\x0a\" in tlshd.conf");
+	assert_int_equal(policy_check(policy, &server, words, sizeof(words)), -EACCES);
+	assert_string_equal(words,
+			    "uid 7 may not serve with profile \"p\": its \"allow\" names nobody");
+	server.profile = "q";
+	assert_int_equal(policy_check(policy, &server, words, sizeof(words)), -EACCES);
+	assert_string_equal(words,
+			    "uid 7 may not use profile \"q\": its \"allow\" does not name it");
+	policy_free(policy);
 }
 
 static void mistakes_in_allow_name_their_line(void **state)
@@ -143,6 +234,10 @@ static void mistakes_in_allow_name_their_line(void **state)
 		"user:no-such-user-anywhere",
 		"group:no-such-group-here",
 		"cgroup:system",
+		"cgroup:/a/../b",
+		"cgroup:/..",
+		"cgroup:/a/./b",
+		"cgroup:/a//b",
 		"uid:0",
 		"user:4294967295",
 		"user:root,nobody",
@@ -170,6 +265,10 @@ int main(void)
 		cmocka_unit_test(users_are_allowed_by_name_and_number),
 		cmocka_unit_test(groups_are_allowed_by_the_callers_and_the_users_groups),
 		cmocka_unit_test(cgroups_are_compared_by_whole_components),
+		cmocka_unit_test(cgroups_outside_of_ours_are_in_none_of_ours),
+		cmocka_unit_test(users_without_a_number_are_nobody),
+		cmocka_unit_test(one_rule_that_fits_is_enough),
+		cmocka_unit_test(a_refusal_names_profile_and_user),
 		cmocka_unit_test(mistakes_in_allow_name_their_line),
 	};
 

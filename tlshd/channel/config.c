@@ -38,6 +38,7 @@ static const char *const profile_keys[] = { "certificate",   "private_key",
 					    "rekey_bytes",   "rekey_seconds",
 					    "update_rate",   "handler_timeout",
 					    "truncation",    NULL };
+static const struct config_form tlshd_form = { CONFIG_PROFILE_PREFIX, profile_keys };
 static const char *const tpm_keys[] = { "tcti", NULL };
 /* ktls-utils' */
 static const char *const debug_keys[] = { "loglevel", "tls", "nl", "delay_done", NULL };
@@ -315,12 +316,14 @@ static bool valid_profile_name(const char *name)
 		       length;
 }
 
-static const char *const *config_known_keys(const char *section)
+static const char *const *config_known_keys(const struct config_form *form, const char *section)
 {
 	size_t i;
 
-	if (g_str_has_prefix(section, CONFIG_PROFILE_PREFIX))
-		return profile_keys;
+	if (g_str_has_prefix(section, form->prefix))
+		return form->keys;
+	if (form != &tlshd_form)
+		return NULL;
 	for (i = 0; i < G_N_ELEMENTS(known_sections); i++)
 		if (strcmp(known_sections[i].section, section) == 0)
 			return known_sections[i].keys;
@@ -328,7 +331,8 @@ static const char *const *config_known_keys(const char *section)
 }
 
 /* Every section and key known, none given twice. */
-static int config_check_names(const char *path, const char *text, char **ret_error)
+static int config_check_names(const char *path, const char *text, const struct config_form *form,
+			      char **ret_error)
 {
 	g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	g_autofree char *section = NULL;
@@ -349,18 +353,18 @@ static int config_check_names(const char *path, const char *text, char **ret_err
 		name = g_strndup(line.name, line.length);
 		log_escape(shown, sizeof(shown), line.name, line.length);
 		if (line.kind == LINE_SECTION) {
-			known = config_known_keys(name);
+			known = config_known_keys(form, name);
 			if (!known) {
 				*ret_error =
 					config_format(path, number, "unknown section [%s]", shown);
 				return -EINVAL;
 			}
-			if (known == profile_keys &&
-			    !valid_profile_name(name + strlen(CONFIG_PROFILE_PREFIX))) {
+			if (known == form->keys &&
+			    !valid_profile_name(name + strlen(form->prefix))) {
 				*ret_error = config_format(
 					path, number,
-					"bad profile name in [%s]: 1 to %d letters, digits, '.', '_', '-'",
-					shown, TLS_HANDOFF_MAX_PROFILE);
+					"bad %sname in [%s]: 1 to %d letters, digits, '.', '_', '-'",
+					form->prefix, shown, TLS_HANDOFF_MAX_PROFILE);
 				return -EINVAL;
 			}
 			g_free(section);
@@ -397,29 +401,31 @@ static void config_add_profile(struct config *config, const char *name, const ch
 
 	profile->name = g_strdup(name);
 	profile->section = section ? g_strdup(section) :
-				     g_strconcat(CONFIG_PROFILE_PREFIX, name, NULL);
+				     g_strconcat(config->form->prefix, name, NULL);
 	g_ptr_array_add(config->profiles, profile);
 }
 
 static int config_collect_profiles(struct config *config, char **ret_error)
 {
 	g_auto(GStrv) sections = g_key_file_get_groups(config->file, NULL);
+	const char *prefix = config->form->prefix;
 	size_t i;
 
 	config->profiles = g_ptr_array_new_with_free_func(profile_free);
 	for (i = 0; sections[i]; i++) {
-		if (!g_str_has_prefix(sections[i], CONFIG_PROFILE_PREFIX))
+		if (!g_str_has_prefix(sections[i], prefix))
 			continue;
 		if (config->profiles->len >= CONFIG_MAX_PROFILES) {
-			*ret_error = config_error(config, sections[i], NULL,
-						  "more than %d profiles", CONFIG_MAX_PROFILES);
+			*ret_error = config_error(config, sections[i], NULL, "more than %d %.*ss",
+						  CONFIG_MAX_PROFILES, (int)strlen(prefix) - 1,
+						  prefix);
 			return -E2BIG;
 		}
-		config_add_profile(config, sections[i] + strlen(CONFIG_PROFILE_PREFIX), NULL);
+		config_add_profile(config, sections[i] + strlen(prefix), NULL);
 	}
-	if (!config_has_profile(config, CONFIG_DEFAULT_PROFILE))
+	if (config->form == &tlshd_form && !config_has_profile(config, CONFIG_DEFAULT_PROFILE))
 		config_add_profile(config, CONFIG_DEFAULT_PROFILE, NULL);
-	for (i = 0; i < G_N_ELEMENTS(kernel_profiles); i++)
+	for (i = 0; config->form == &tlshd_form && i < G_N_ELEMENTS(kernel_profiles); i++)
 		if (!config_has_profile(config, kernel_profiles[i].profile) &&
 		    g_key_file_has_group(config->file, kernel_profiles[i].section))
 			config_add_profile(config, kernel_profiles[i].profile,
@@ -432,11 +438,21 @@ static int config_collect_profiles(struct config *config, char **ret_error)
 
 int config_load(const char *path, struct config **ret_config, char **ret_error)
 {
-	struct config *config = g_new0(struct config, 1);
-	int ret;
+	return config_load_form(path, NULL, &tlshd_form, ret_config, ret_error);
+}
 
+int config_load_form(const char *path, const char *text, const struct config_form *form,
+		     struct config **ret_config, char **ret_error)
+{
+	struct config *config = g_new0(struct config, 1);
+	int ret = 0;
+
+	config->form = form;
 	config->path = g_strdup(path);
-	ret = config_read_file(path, &config->text, ret_error);
+	if (text)
+		config->text = g_strdup(text);
+	else
+		ret = config_read_file(path, &config->text, ret_error);
 	if (ret < 0)
 		goto fail;
 	config->file = config_parse_text(config->text, strlen(config->text), NULL);
@@ -446,7 +462,7 @@ int config_load(const char *path, struct config **ret_config, char **ret_error)
 		ret = -EINVAL;
 		goto fail;
 	}
-	ret = config_check_names(path, config->text, ret_error);
+	ret = config_check_names(path, config->text, form, ret_error);
 	if (ret < 0)
 		goto fail;
 	ret = config_collect_profiles(config, ret_error);

@@ -28,6 +28,18 @@ struct config;
 int config_load(const char *path, struct config **ret_config, char **ret_error);
 void config_free(struct config *config);
 
+/* Another file of that kind, whose sections are all "[PREFIX NAME]" with the same keys; the
+ * NAMEs are its profiles. */
+struct config_form {
+	const char *prefix;	 /* with the space */
+	const char *const *keys; /* NULL-terminated */
+};
+
+/* As config_load(), by @form; with @text, which is then the file's content, @path is only for
+ * errors. */
+int config_load_form(const char *path, const char *text, const struct config_form *form,
+		     struct config **ret_config, char **ret_error);
+
 /* Profile names, NULL-terminated, owned by @config. */
 const char *const *config_profiles(const struct config *config);
 bool config_has_profile(const struct config *config, const char *profile);

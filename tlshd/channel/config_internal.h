@@ -8,6 +8,7 @@
 #include <glib.h>
 
 struct config {
+	const struct config_form *form;
 	char *path;
 	char *text;
 	GKeyFile *file;

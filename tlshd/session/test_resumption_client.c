@@ -18,8 +18,7 @@
 #include "test_resume.h"
 #include "test_rig.h"
 
-#define HOUR  3600
-#define LOOKS 1000 /* for what happens between two messages */
+#define HOUR 3600
 
 static const char config[] = "[profile client]\n"
 			     "truststore = ca.pem\n"
@@ -35,13 +34,12 @@ static const char config[] = "[profile client]\n"
 			     "resume = no\n";
 
 static struct rig rig;
-static int64_t clock_now; /* ahead of ours */
 
 static int set_up(void **state)
 {
 	looker_start();
 	rig_enter_folder();
-	rig_set_clock(0);
+	rig_use_clock();
 	rig_start(&rig, config);
 	return 0;
 }
@@ -53,24 +51,22 @@ static int tear_down(void **state)
 	return 0;
 }
 
-static void pass(int64_t seconds)
+/* Nothing is kept of what was, and the clock shows the present. */
+static int begin(void **state)
 {
-	clock_now += seconds;
-	rig_set_clock(clock_now);
+	if (!rig_clock_moved()) {
+		rig_tickets(&rig, CHANNEL_TICKETS_FLUSH);
+		return 0;
+	}
+	rig_stop(&rig);
+	rig_start(&rig, config);
+	return 0;
 }
 
 static unsigned long long counted(const char *name)
 {
 	rig_tickets(&rig, CHANNEL_TICKETS_SHOW);
 	return rig_count(&rig, name);
-}
-
-/* For what a timer does once the loop looks at it */
-static void count_becomes(const char *name, unsigned long long value)
-{
-	for (int i = 0; i < LOOKS && counted(name) != value; i++)
-		continue;
-	assert_int_equal(counted(name), value);
 }
 
 /* Both kinds of peers, with a fresh memory each */
@@ -85,8 +81,7 @@ static void with_peers(void (*body)(struct resume_test *test, struct peer_setup 
 					    .memory = peer_memory_new() };
 		struct resume_test test = { &rig, TLS_HANDOFF_CLIENT, "client", peers[i], &setup };
 
-		rig_set_clock(clock_now = 0);
-		rig_tickets(&rig, CHANNEL_TICKETS_FLUSH);
+		begin(NULL);
 		body(&test, &setup);
 		peer_memory_free(setup.memory);
 	}
@@ -152,8 +147,8 @@ static void lifetime(struct resume_test *test, struct peer_setup *setup)
 		expect(test, false);
 		assert_true(counted("TicketsKept") > 0);
 		/* OpenSSL says two hours, GnuTLS six, the profile two */
-		pass(2 * HOUR + 10);
-		count_becomes("TicketsKept", 0);
+		rig_pass(2 * HOUR + 10);
+		rig_count_becomes(&rig, "TicketsKept", 0);
 		offered = counted("TicketsOffered");
 		expect_again(test, false);
 		assert_int_equal(counted("TicketsOffered"), offered);
@@ -311,10 +306,10 @@ static void certificate_expires(struct resume_test *test, struct peer_setup *set
 	setup->certificate = "hour.pem";
 	setup->key = "hour.key";
 	expect(test, false);
-	pass(HOUR - 300);
+	rig_pass(HOUR - 300);
 	expect(test, true);
-	pass(600);
-	count_becomes("TicketsKept", 0);
+	rig_pass(600);
+	rig_count_becomes(&rig, "TicketsKept", 0);
 	resume_try(test, &c);
 	assert_true(c.failed);
 	assert_int_equal(c.verify, TLS_HANDOFF_VERIFY_EXPIRED);
@@ -529,8 +524,6 @@ static void of_the_sessions_that_wait_for_tickets_to_resume_the_oldest_are_freed
 	struct resume_test test = { &rig, TLS_HANDOFF_CLIENT, "client", peer_openssl, &setup };
 	struct connection first, second, middle, last;
 
-	rig_set_clock(clock_now = 0);
-	rig_tickets(&rig, CHANNEL_TICKETS_FLUSH);
 	assert_int_equal(counted("SessionsAwaiting"), 0);
 	resume_connect(&test, &first);
 	resume_connect(&test, &second);
@@ -550,8 +543,8 @@ static void of_the_sessions_that_wait_for_tickets_to_resume_the_oldest_are_freed
 	assert_int_equal(counted("SessionsAwaiting"), AWAITING_MAX_SESSIONS - 1);
 	connection_close(&last);
 	assert_int_equal(counted("SessionsAwaiting"), AWAITING_MAX_SESSIONS - 2);
-	pass(AWAITING_MAX_SECONDS + 2);
-	count_becomes("SessionsAwaiting", 0);
+	rig_pass(AWAITING_MAX_SECONDS + 2);
+	rig_count_becomes(&rig, "SessionsAwaiting", 0);
 	connection_close(&first);
 	connection_close(&second);
 	peer_memory_free(setup.memory);
@@ -588,33 +581,35 @@ static void nothing_is_left_of_a_kept_secret_after_a_flush(void **state)
 	peer_memory_free(setup.memory);
 }
 
+#define RESUMPTION_TEST(function) cmocka_unit_test_setup(function, begin)
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(no_ticket_is_used_twice_for_resumption),
-		cmocka_unit_test(no_ticket_of_tls12_is_used_twice_for_resumption),
-		cmocka_unit_test(
+		RESUMPTION_TEST(no_ticket_is_used_twice_for_resumption),
+		RESUMPTION_TEST(no_ticket_of_tls12_is_used_twice_for_resumption),
+		RESUMPTION_TEST(
 			tickets_are_forgotten_after_their_lifetime_even_if_nothing_is_resumed),
-		cmocka_unit_test(nothing_is_resumed_after_a_flush),
-		cmocka_unit_test(
+		RESUMPTION_TEST(nothing_is_resumed_after_a_flush),
+		RESUMPTION_TEST(
 			a_peer_that_forgot_its_key_gets_a_full_handshake_instead_of_a_resumption),
-		cmocka_unit_test(
+		RESUMPTION_TEST(
 			a_peer_that_speaks_another_version_now_gets_a_full_handshake_instead_of_a_resumption),
-		cmocka_unit_test(a_ticket_is_offered_only_as_it_was_got_or_nothing_is_resumed),
-		cmocka_unit_test(a_ticket_of_sha384_does_not_hinder_a_client_of_sha256_to_resume),
-		cmocka_unit_test(
+		RESUMPTION_TEST(a_ticket_is_offered_only_as_it_was_got_or_nothing_is_resumed),
+		RESUMPTION_TEST(a_ticket_of_sha384_does_not_hinder_a_client_of_sha256_to_resume),
+		RESUMPTION_TEST(
 			no_ticket_is_kept_for_resumption_longer_than_the_certificate_is_good),
-		cmocka_unit_test(a_resumed_server_is_known_by_its_certificate),
-		cmocka_unit_test(
+		RESUMPTION_TEST(a_resumed_server_is_known_by_its_certificate),
+		RESUMPTION_TEST(
 			a_resuming_client_asks_for_a_fresh_key_exchange_and_sends_no_early_data),
-		cmocka_unit_test(a_session_id_that_comes_back_is_no_resumption),
-		cmocka_unit_test(a_client_resumes_behind_hello_retry_request),
-		cmocka_unit_test(
+		RESUMPTION_TEST(a_session_id_that_comes_back_is_no_resumption),
+		RESUMPTION_TEST(a_client_resumes_behind_hello_retry_request),
+		RESUMPTION_TEST(
 			no_ticket_of_tls12_is_kept_without_extended_master_secret_or_where_it_is_not_wanted),
-		cmocka_unit_test(of_one_peer_only_the_newest_tickets_are_kept_for_resumption),
-		cmocka_unit_test(
+		RESUMPTION_TEST(of_one_peer_only_the_newest_tickets_are_kept_for_resumption),
+		RESUMPTION_TEST(
 			of_the_sessions_that_wait_for_tickets_to_resume_the_oldest_are_freed),
-		cmocka_unit_test(nothing_is_left_of_a_kept_secret_after_a_flush),
+		RESUMPTION_TEST(nothing_is_left_of_a_kept_secret_after_a_flush),
 	};
 
 	return cmocka_run_group_tests_name("resumption_client", tests, set_up, tear_down);

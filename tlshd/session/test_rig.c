@@ -16,11 +16,13 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "channel.h"
+#include "test_clock.h"
 #include "test_pki.h"
 #include "test_rig.h"
 
@@ -30,21 +32,35 @@
 
 static char folder[64];
 
-/* A file that the programs map, see test_clock.c */
-void rig_set_clock(int64_t seconds)
-{
-	static int64_t *ahead;
-	int fd;
+static struct test_clock *test_clock; /* the programs have it, too */
 
-	if (!ahead) {
-		fd = open("clock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-		assert_true(fd >= 0 && ftruncate(fd, sizeof(*ahead)) == 0);
-		ahead = mmap(NULL, sizeof(*ahead), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-		assert_true(ahead != MAP_FAILED);
-		close(fd);
-		setenv("TEST_CLOCK", "clock", 1);
-	}
-	*ahead = seconds;
+void rig_use_clock(void)
+{
+	int fd = open("clock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+	assert_true(fd >= 0 && ftruncate(fd, sizeof(*test_clock)) == 0);
+	test_clock = mmap(NULL, sizeof(*test_clock), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	assert_true(test_clock != MAP_FAILED);
+	close(fd);
+	setenv("TEST_CLOCK", "clock", 1);
+}
+
+void rig_pass(int64_t seconds)
+{
+	assert_true(seconds >= 0);
+	test_clock->ahead += seconds;
+}
+
+bool rig_clock_moved(void)
+{
+	return test_clock->ahead || test_clock->held;
+}
+
+void rig_hold_clock(void)
+{
+	assert_int_equal(clock_gettime(CLOCK_REALTIME, &test_clock->real), 0);
+	assert_int_equal(clock_gettime(CLOCK_BOOTTIME, &test_clock->boot), 0);
+	test_clock->held = true;
 }
 
 void rig_enter_folder(void)
@@ -139,6 +155,8 @@ void rig_start(struct rig *rig, const char *config)
 {
 	memset(rig, 0, sizeof(*rig));
 	rig->memory = -1;
+	if (test_clock)
+		*test_clock = (struct test_clock){ 0 };
 	write_config(config);
 	strcpy(rig->log, "log");
 	start(rig);
@@ -279,6 +297,24 @@ unsigned long long rig_count(const struct rig *rig, const char *name)
 	}
 	assert_non_null(line);
 	return strtoull(line + length, NULL, 10);
+}
+
+static int64_t milliseconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+void rig_count_becomes(struct rig *rig, const char *name, unsigned long long value)
+{
+	int64_t end = milliseconds() + DEADLINE;
+
+	do
+		rig_tickets(rig, CHANNEL_TICKETS_SHOW);
+	while (rig_count(rig, name) != value && milliseconds() < end);
+	assert_int_equal(rig_count(rig, name), value);
 }
 
 static void take_counts(struct rig *rig, const struct rig_message *m)

@@ -105,15 +105,24 @@ void rig_send(struct rig *rig, uint16_t type, uint64_t id, const void *payload, 
 /* Waits for one message and gives it to its connection; false at the end of the channel. */
 bool rig_step(struct rig *rig);
 
-/* Moves every clock of programs that are started from now on, and of those that run since the
- * first call, ahead of this one's: by @seconds in all. */
-void rig_set_clock(int64_t seconds);
+/* Gives the programs that are started from now on clocks of their own.  They show the time at
+ * rig_start(), and never go back under a program that runs: its event loop handles many messages
+ * by the time that it found before the first of them, and what it arms would lie too late. */
+void rig_use_clock(void);
+/* Moves them ahead. */
+void rig_pass(int64_t seconds);
+/* From now on they stand still, but for rig_pass(). */
+void rig_hold_clock(void);
+/* Whether they show anything but the time. */
+bool rig_clock_moved(void);
 /* How many lines of the log have @text. */
 unsigned int rig_log_count(const struct rig *rig, const char *text);
 /* TICKETS, and waits for COUNTS. */
 void rig_tickets(struct rig *rig, uint32_t action);
 /* The number behind @name in the last COUNTS */
 unsigned long long rig_count(const struct rig *rig, const char *name);
+/* Asks until it is @value: a question wakes the loop, which then looks at its timers. */
+void rig_count_becomes(struct rig *rig, const char *name, unsigned long long value);
 
 /* Options of OPEN with the required ones; add others, then connection_open(). */
 struct attr_builder rig_options(uint32_t role, const char *profile);

@@ -19,8 +19,11 @@ int connect_command(int argc, char **argv);
 int listen_command(int argc, char **argv);
 int run_command(int argc, char **argv);
 int status_command(int argc, char **argv);
+int sessions_command(int argc, char **argv);
+int metrics_command(int argc, char **argv);
 int tickets_command(int argc, char **argv);
 int reload_command(int argc, char **argv);
 int key_command(int argc, char **argv);
+int tunnel_command(int argc, char **argv);
 
 #endif /* TLS_HANDOFF_COMMANDS_H */

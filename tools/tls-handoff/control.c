@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * The control socket of tlshd, see control.h.  One request and one answer a connection,
- * each a packet of text; whoever answers has to be root.
+ * each a packet of text, which more packets may follow; whoever answers has to be root.
  */
 #include <ctype.h>
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -76,6 +77,26 @@ static int open_control(int fd, long long deadline)
 	return peer.uid == 0 ? 0 : -EPERM;
 }
 
+static ssize_t receive(int fd, long long deadline, void *buffer, size_t size)
+{
+	bool again = true;
+	ssize_t n;
+	int r;
+
+	for (;;) {
+		r = set_limit(fd, SO_RCVTIMEO, deadline);
+		if (r < 0)
+			return r;
+		n = recv(fd, buffer, size, MSG_TRUNC);
+		if (n >= 0)
+			return n > (ssize_t)size ? -EBADMSG : n;
+		/* Who closes without reading resets, but its words are still there. */
+		if (errno != EINTR && !(errno == ECONNRESET && again))
+			return limited_error();
+		again = again && errno == EINTR;
+	}
+}
+
 static int exchange(int fd, const char *request, long long deadline, char *text, size_t *ret_length)
 {
 	ssize_t n;
@@ -87,18 +108,9 @@ static int exchange(int fd, const char *request, long long deadline, char *text,
 	/* who has closed already may have said why */
 	if (send(fd, request, strlen(request), MSG_NOSIGNAL) < 0 && errno != EPIPE)
 		return limited_error();
-	do {
-		r = set_limit(fd, SO_RCVTIMEO, deadline);
-		if (r < 0)
-			return r;
-		n = recv(fd, text, CONTROL_MAX_ANSWER, MSG_TRUNC);
-	} while (n < 0 && errno == EINTR);
-	if (n < 0)
-		return limited_error();
-	if (n == 0)
-		return -ECONNRESET;
-	if (n > CONTROL_MAX_ANSWER)
-		return -EBADMSG;
+	n = receive(fd, deadline, text, CONTROL_MAX_ANSWER);
+	if (n <= 0)
+		return n < 0 ? (int)n : -ECONNRESET;
 	*ret_length = (size_t)n;
 	return 0;
 }
@@ -122,7 +134,8 @@ static int understand(struct control_answer *answer, size_t length)
 	return -EREMOTEIO;
 }
 
-int control_request(const char *request, unsigned int timeout, struct control_answer *answer)
+int control_open(const char *request, unsigned int timeout, struct control_answer *answer,
+		 int *ret_fd)
 {
 	long long deadline = now() + timeout;
 	size_t length = 0;
@@ -134,8 +147,28 @@ int control_request(const char *request, unsigned int timeout, struct control_an
 	r = open_control(fd, deadline);
 	if (r == 0)
 		r = exchange(fd, request, deadline, answer->text, &length);
-	close(fd);
-	return r < 0 ? r : understand(answer, length);
+	if (r == 0)
+		r = understand(answer, length);
+	if (r == 0)
+		*ret_fd = fd;
+	else
+		close(fd);
+	return r;
+}
+
+int control_request(const char *request, unsigned int timeout, struct control_answer *answer)
+{
+	int fd = -1, r;
+
+	r = control_open(request, timeout, answer, &fd);
+	if (r == 0)
+		close(fd);
+	return r;
+}
+
+ssize_t control_read(int fd, unsigned int timeout, void *buffer, size_t size)
+{
+	return receive(fd, now() + timeout, buffer, size);
 }
 
 static int take_line(const char *line, size_t length, char *name, char *value)

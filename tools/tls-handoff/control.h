@@ -7,10 +7,11 @@
 #define TLS_HANDOFF_CONTROL_H
 
 #include <stddef.h>
+#include <sys/types.h>
 
-#define CONTROL_MAX_ANSWER 8192 /* bytes, more than tlshd says */
-#define CONTROL_MAX_NAME   64	/* bytes of a line's name */
-#define CONTROL_MAX_VALUE  128	/* bytes of a line's value */
+#define CONTROL_MAX_ANSWER 32768 /* bytes, more than tlshd says */
+#define CONTROL_MAX_NAME   64	 /* bytes of a line's name */
+#define CONTROL_MAX_VALUE  1536	 /* bytes of a line's value */
 
 struct control_answer {
 	char text[CONTROL_MAX_ANSWER + 1]; /* the words of its first line; escape() them */
@@ -24,6 +25,12 @@ struct control_answer {
  * understood), -ECONNRESET (closed without one) and other -errno.  @answer is good with 0 and -EREMOTEIO only.
  */
 int control_request(const char *request, unsigned int timeout, struct control_answer *answer);
+
+/* The same, and on success *ret_fd is left open for what follows the answer. */
+int control_open(const char *request, unsigned int timeout, struct control_answer *answer,
+		 int *ret_fd);
+/* The next packet, of at most @size bytes: its length, 0 at the end, -ETIMEDOUT, -errno. */
+ssize_t control_read(int fd, unsigned int timeout, void *buffer, size_t size);
 
 /* Shows each line to @each.  0, or -EBADMSG at the first that is no "Name value"; what @each
  * gets is NUL-terminated printable ASCII. */

@@ -203,7 +203,7 @@ static void an_answer_of_another_form_is_not_believed(void **state)
 		"ok\nTicketsIssued \r1",
 		"ok\nA \xc3",
 	};
-	char much[9000];
+	static char much[CONTROL_MAX_ANSWER + 100];
 
 	needs_root();
 	for (size_t i = 0; i < sizeof(answers) / sizeof(*answers); i++)

@@ -294,6 +294,14 @@ static const char *take_option(int key, const char *value, struct options *optio
 	}
 }
 
+const char *options_take(const char *name, const char *value, struct options *options)
+{
+	for (size_t i = 0; i < ENTRIES; i++)
+		if (!strcmp(entries[i].name, name))
+			return take_option(entries[i].key, value, options);
+	return "there is no such option";
+}
+
 static const char *entry_name(int key)
 {
 	for (size_t i = 0; i < ENTRIES; i++)

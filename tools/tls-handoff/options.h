@@ -42,6 +42,10 @@ int options_parse(enum options_command command, int argc, char **argv, struct op
  * the strings stay in the environment. */
 const char *options_import(struct options *options, const char **ret_option);
 
+/* One option by its long name, as a configuration file has it.  @value is kept, not copied.
+ * NULL, or what is wrong with it. */
+const char *options_take(const char *name, const char *value, struct options *options);
+
 /* Whether @port is a service's name or a number that fits; if not, it was reported. */
 bool options_port(enum options_command command, const char *port);
 

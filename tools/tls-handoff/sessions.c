@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The GET dump of the netlink family tls_handoff, with libnl.
+ * The GET dump of the netlink family tls_handoff, with libnl.  What tlshd passes on are the
+ * kernel's own messages, so both ways are read alike.
  */
 #include <errno.h>
 #include <netinet/in.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <netlink/genl/ctrl.h>
 #include <netlink/genl/genl.h>
@@ -12,7 +15,11 @@
 
 #include <linux/tls_handoff_netlink.h>
 
+#include "control.h"
 #include "sessions.h"
+
+#define PIECE	      65536 /* bytes: more than tlshd passes on at once */
+#define PIECE_TIMEOUT 10000 /* milliseconds */
 
 struct dump {
 	void (*each)(const struct session *session, void *data);
@@ -79,14 +86,15 @@ static void copy(struct nlattr *attribute, void *target, size_t size)
 		memcpy(target, nla_data(attribute), nla_len(attribute));
 }
 
-static int take_message(struct nl_msg *message, void *argument)
+/* What is not understood is left alone. */
+static void take_session(struct nlmsghdr *header, struct dump *dump)
 {
 	struct nlattr *a[TLS_HANDOFF_A_SESSION_MAX + 1];
 	struct session session = {};
-	struct dump *dump = argument;
 
-	if (genlmsg_parse(nlmsg_hdr(message), 0, a, TLS_HANDOFF_A_SESSION_MAX, policy) < 0)
-		return NL_SKIP;
+	if (!genlmsg_valid_hdr(header, 0) ||
+	    genlmsg_parse(header, 0, a, TLS_HANDOFF_A_SESSION_MAX, policy) < 0)
+		return;
 	session.id = number(a[TLS_HANDOFF_A_SESSION_ID]);
 	session.inode = number(a[TLS_HANDOFF_A_SESSION_INODE]);
 	session.pid = number(a[TLS_HANDOFF_A_SESSION_PID]);
@@ -115,6 +123,11 @@ static int take_message(struct nl_msg *message, void *argument)
 	copy(a[TLS_HANDOFF_A_SESSION_LOCAL], &session.local, sizeof(session.local));
 	copy(a[TLS_HANDOFF_A_SESSION_REMOTE], &session.remote, sizeof(session.remote));
 	dump->each(&session, dump->data);
+}
+
+static int take_message(struct nl_msg *message, void *argument)
+{
+	take_session(nlmsg_hdr(message), argument);
 	return NL_OK;
 }
 
@@ -125,6 +138,42 @@ static int take_error(struct sockaddr_nl *sender, struct nlmsgerr *error, void *
 
 	dump->error = error->error;
 	return NL_STOP;
+}
+
+/* 1: go on; 0: it was the last piece; or the dump's -errno. */
+static int take_piece(struct nlmsghdr *header, int length, struct dump *dump)
+{
+	for (; nlmsg_ok(header, length); header = nlmsg_next(header, &length)) {
+		if (header->nlmsg_type != NLMSG_DONE) {
+			take_session(header, dump);
+			continue;
+		}
+		if (nlmsg_datalen(header) >= (int)sizeof(int) && *(int *)nlmsg_data(header) < 0)
+			return *(int *)nlmsg_data(header);
+		return 0;
+	}
+	return 1;
+}
+
+static int ask_tlshd(struct dump *dump, struct control_answer *answer)
+{
+	struct nlmsghdr *piece = malloc(PIECE);
+	ssize_t n;
+	int fd, r;
+
+	if (!piece)
+		return -ENOMEM;
+	r = control_open("sessions", PIECE_TIMEOUT, answer, &fd);
+	if (r == 0) {
+		do {
+			n = control_read(fd, PIECE_TIMEOUT, piece, PIECE);
+			/* The last piece says so: an end before it is that of tlshd. */
+			r = n > 0 ? take_piece(piece, (int)n, dump) : n < 0 ? (int)n : -ECONNRESET;
+		} while (r > 0);
+		close(fd);
+	}
+	free(piece);
+	return r;
 }
 
 static int dump_all(struct nl_sock *netlink, struct dump *dump)
@@ -148,7 +197,8 @@ static int dump_all(struct nl_sock *netlink, struct dump *dump)
 	return r < 0 && r != -NLE_DUMP_INTR ? -EIO : 0;
 }
 
-int sessions_dump(void (*each)(const struct session *session, void *data), void *data)
+int sessions_dump(void (*each)(const struct session *session, void *data), void *data,
+		  bool *ret_asked, struct control_answer *answer)
 {
 	struct dump dump = { .each = each, .data = data };
 	struct nl_sock *netlink;
@@ -159,5 +209,8 @@ int sessions_dump(void (*each)(const struct session *session, void *data), void 
 		return -ENOMEM;
 	r = dump_all(netlink, &dump);
 	nl_socket_free(netlink);
+	*ret_asked = r == -EPERM;
+	if (r == -EPERM)
+		r = ask_tlshd(&dump, answer);
 	return r;
 }

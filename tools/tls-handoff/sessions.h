@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The kernel's list of sessions: the GET dump of the netlink family tls_handoff.
+ * The kernel's list of sessions: the GET dump of the netlink family tls_handoff, from the
+ * kernel itself or, for who may not ask it, through tlshd.
  */
 #ifndef TLS_HANDOFF_SESSIONS_H
 #define TLS_HANDOFF_SESSIONS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/socket.h>
 
@@ -25,8 +27,13 @@ struct session {
 	struct sockaddr_storage local, remote; /* ss_family 0: not known */
 };
 
-/* Shows every session of this network namespace to @each.  0, -ENOENT if the family does
- * not exist, -EPERM without CAP_NET_ADMIN, another -errno. */
-int sessions_dump(void (*each)(const struct session *session, void *data), void *data);
+/*
+ * Shows sessions to @each: to who has CAP_NET_ADMIN every one of this network namespace, to
+ * others their own ones of tlshd's.  0, or -errno: with *ret_asked as control_request() has
+ * it, and @answer, if tlshd was asked; else -ENOENT is that there is no module.
+ */
+struct control_answer;
+int sessions_dump(void (*each)(const struct session *session, void *data), void *data,
+		  bool *ret_asked, struct control_answer *answer);
 
 #endif /* TLS_HANDOFF_SESSIONS_H */

@@ -1,66 +1,180 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * tls-handoff status: the sessions of this machine, a table for people or JSON.
+ * tls-handoff status: module, daemons and what they did, on one screen or as JSON.
  */
 #include <errno.h>
-#include <getopt.h>
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include <sys/stat.h>
+#include <time.h>
 
 #include <json-c/json.h>
 
-#include "commands.h"
-#include "control.h"
-#include "info.h"
+#include "about.h"
+#include "command.h"
 #include "names.h"
-#include "sessions.h"
-
-#define COUNTERS_TIMEOUT 1000 /* milliseconds: the sessions are what was asked for */
 
 static void help(void)
 {
 	puts("usage: tls-handoff status [--json]\n"
 	     "\n"
-	     "Show the sessions of this network namespace. Needs CAP_NET_ADMIN. Root is told the\n"
-	     "sums of tls-handoff tickets, too.\n"
+	     "Whether the module and tlshd are there and well, and what they did: for everybody,\n"
+	     "with other users' errors and mistakes in the configuration for root only. The\n"
+	     "sessions are listed by tls-handoff sessions.\n"
 	     "\n"
-	     "      --json                    an array with an object for each session\n"
+	     "      --json                    one JSON object\n"
 	     "  -h, --help                    this text\n"
 	     "  -V, --version                 the version\n"
 	     "\n"
-	     "exit status: 0 done, 1 I/O error, 2 usage, 4 no tlshd or no module");
+	     "exit status: 0 all is there, 1 I/O error, 2 usage, 4 no tlshd or no module");
 }
 
-static void address(const struct sockaddr_storage *from, char buffer[ADDRESS_MAX])
+static bool says_yes(const struct about_lines *lines, const char *name)
 {
-	if (from->ss_family)
-		address_words((const struct sockaddr *)from, buffer);
+	return !strcmp(about_value(lines, name), "yes");
+}
+
+static void module_version(char *buffer, size_t size)
+{
+	FILE *file = fopen("/sys/module/tls_handoff/version", "re");
+	char version[32] = "";
+
+	if (file && fscanf(file, "%31s", version) != 1)
+		*version = '\0';
+	if (file)
+		fclose(file);
+	escape(version, buffer, size);
+}
+
+static bool is_elsewhere(const struct about_lines *lines)
+{
+	struct stat status;
+
+	return *about_value(lines, "NetworkNamespace") && stat("/proc/self/ns/net", &status) == 0 &&
+	       about_number(lines, "NetworkNamespace") != status.st_ino;
+}
+
+static const char *date(uint64_t seconds, char buffer[64])
+{
+	time_t when = (time_t)seconds;
+	struct tm parts;
+
+	if (!localtime_r(&when, &parts) || !strftime(buffer, 64, "%F %T", &parts))
+		strcpy(buffer, "?");
+	return buffer;
+}
+
+static void __attribute__((format(printf, 2, 3))) say(const char *what, const char *format, ...)
+{
+	va_list args;
+
+	printf("%-11s ", what);
+	va_start(args, format);
+	vprintf(format, args);
+	va_end(args);
+	putchar('\n');
+}
+
+/* One of tlshd's lines "Error SECONDS ID ROLE UID handshake|connection ERRNO WORDS" */
+struct error {
+	uint64_t when, id;
+	uint32_t uid;
+	char role[16], what[16], name[32];
+	const char *words;
+};
+
+static bool parse_error(const char *value, struct error *error)
+{
+	int read = 0;
+
+	if (sscanf(value, "%" SCNu64 " %" SCNu64 " %15s %" SCNu32 " %15s %31s %n", &error->when,
+		   &error->id, error->role, &error->uid, error->what, error->name, &read) != 6 ||
+	    !read)
+		return false;
+	error->words = value + read;
+	return true;
+}
+
+static void print_daemons(const struct about_lines *lines)
+{
+	char when[64];
+
+	say("tlshd", "%s, pid %s, since %s, %s", about_value(lines, "Version"),
+	    about_value(lines, "Pid"), date(about_number(lines, "Since"), when),
+	    says_yes(lines, "Registered") ? "registered with the kernel" :
+					    "not registered with the kernel yet");
+	if (is_elsewhere(lines))
+		say("", "in another network namespace than this command");
+	if (!says_yes(lines, "Usable"))
+		say("", "takes no handshakes now%s%s", *about_value(lines, "Reason") ? ": " : "",
+		    about_value(lines, "Reason"));
+	if (*about_value(lines, "Generation"))
+		say("handlers", "generation %s since %s: tlshd-session %s%s, tlshd-keys %s%s%s",
+		    about_value(lines, "Generation"),
+		    date(about_number(lines, "GenerationSince"), when),
+		    *about_value(lines, "SessionHandlerPid") ? "pid " : "not running",
+		    about_value(lines, "SessionHandlerPid"),
+		    *about_value(lines, "KeyHolderPid") ? "pid " : "not running",
+		    about_value(lines, "KeyHolderPid"),
+		    says_yes(lines, "Draining") ? "; the one before ends its handshakes" : "");
+	if (*about_value(lines, "LastReload"))
+		say("reloads", "%s, %s of them failed; the last one at %s %s%s%s",
+		    about_value(lines, "Reloads"), about_value(lines, "ReloadsFailed"),
+		    date(about_number(lines, "LastReload"), when),
+		    !strcmp(about_value(lines, "LastReloadResult"), "done") ? "went well" :
+									      "failed",
+		    *about_value(lines, "LastReloadMistake") ? ": " : "",
+		    about_value(lines, "LastReloadMistake"));
+}
+
+static void print_errors(const struct about_lines *lines)
+{
+	const char *title = "errors";
+	struct error error;
+	char when[64];
+
+	for (int i = 0; i < lines->count; i++) {
+		if (strcmp(lines->line[i].name, "Error") != 0 ||
+		    !parse_error(lines->line[i].value, &error))
+			continue;
+		say(title, "%s session %" PRIu64 ", %s, uid %" PRIu32 ", %s: %s: %s",
+		    date(error.when, when), error.id, error.role, error.uid, error.what, error.name,
+		    error.words);
+		title = "";
+	}
+}
+
+static void print_people(const struct about *about, const struct about_lines *lines,
+			 const struct about_lines *tickets)
+{
+	char version[128];
+
+	module_version(version, sizeof(version));
+	if (about->module)
+		say("module", "%s%sloaded: %" PRIu64 " sockets", version, *version ? ", " : "",
+		    about_counter(about, "HandoffCurrSockets"));
 	else
-		*buffer = '\0';
-}
-
-static void print_row(const struct session *session, void *data)
-{
-	char local[ADDRESS_MAX], remote[ADDRESS_MAX], protocol[40] = "-";
-	char profile[4 * TLS_HANDOFF_MAX_PROFILE + 1];
-	unsigned int *count = data;
-
-	address(&session->local, local);
-	address(&session->remote, remote);
-	if (session->version)
-		snprintf(protocol, sizeof(protocol), "%s %s", version_name(session->version),
-			 cipher_name(session->cipher));
-	if (!(*count)++)
-		printf("%-6s %-6s %-11s %-21s %-21s %-21s %-7s %-12s %s\n", "ID", "ROLE", "STATE",
-		       "PROTOCOL", "LOCAL", "REMOTE", "PID", "PROFILE", "PEER");
-	printf("%-6" PRIu64 " %-6s %-11s %-21s %-21s %-21s %-7" PRIu32 " %-12s %s%s%s\n",
-	       session->id, role_name(session->role), state_name(session->state), protocol, local,
-	       remote, session->pid, escape(session->profile, profile, sizeof(profile)),
-	       *session->peer_identity ? session->peer_identity : "-", *session->error ? ": " : "",
-	       session->error);
+		say("module", "not loaded");
+	if (lines->count)
+		print_daemons(lines);
+	else
+		say("tlshd", "none answers");
+	if (about->module) {
+		say("sessions", "%" PRIu64 " established, %" PRIu64 " in the handshake",
+		    about_counter(about, "HandoffCurrEstablished"),
+		    about_counter(about, "HandoffCurrPending"));
+		say("handshakes", "%" PRIu64 " done, %" PRIu64 " failed of %" PRIu64,
+		    about_counter(about, "HandoffEstablished"),
+		    about_counter(about, "HandoffFailed"), about_counter(about, "HandoffStarted"));
+	}
+	if (tickets->count)
+		say("tickets", "issued %" PRIu64 ", resumed %" PRIu64 ", refused %" PRIu64,
+		    about_number(tickets, "TicketsIssued"), about_sum(tickets, "Resumed"),
+		    about_sum(tickets, "Refused"));
+	print_errors(lines);
 }
 
 static void add_string(struct json_object *o, const char *key, const char *value)
@@ -68,150 +182,117 @@ static void add_string(struct json_object *o, const char *key, const char *value
 	json_object_object_add(o, key, json_object_new_string(value));
 }
 
-static void add_escaped(struct json_object *o, const char *key, const char *value)
-{
-	char escaped[4 * TLS_HANDOFF_MAX_PEER_NAME + 1];
-
-	add_string(o, key, escape(value, escaped, sizeof(escaped)));
-}
-
 static void add_number(struct json_object *o, const char *key, uint64_t value)
 {
 	json_object_object_add(o, key, json_object_new_uint64(value));
 }
 
-static void add_alert(struct json_object *o, const char *key, int alert)
+static void add_flag(struct json_object *o, const char *key, bool value)
 {
-	json_object_object_add(o, key,
-			       alert < 0 ? NULL : json_object_new_string(alert_words(alert)));
+	json_object_object_add(o, key, json_object_new_boolean(value));
 }
 
-static void add_object(const struct session *session, void *data)
+static struct json_object *module_json(const struct about *about)
 {
 	struct json_object *o = json_object_new_object();
-	char words[ADDRESS_MAX];
+	char version[128];
 
-	add_number(o, "session_id", session->id);
-	add_string(o, "role", role_name(session->role));
-	add_string(o, "state", state_name(session->state));
-	add_string(o, "version", version_name(session->version));
-	add_string(o, "cipher", cipher_name(session->cipher));
-	add_string(o, "auth", auth_name(session->auth));
-	json_object_object_add(o, "resumed", json_object_new_boolean(session->resumed));
-	add_escaped(o, "profile", session->profile);
-	add_escaped(o, "peer_name", session->peer_name);
-	add_string(o, "peer_identity", session->peer_identity);
-	add_escaped(o, "server_name", session->server_name);
-	add_escaped(o, "alpn", session->alpn);
-	address(&session->local, words);
-	add_string(o, "local", words);
-	address(&session->remote, words);
-	add_string(o, "remote", words);
-	add_number(o, "uid", session->uid);
-	add_number(o, "pid", session->pid);
-	add_number(o, "inode", session->inode);
-	add_number(o, "tx_generation", session->tx_generation);
-	add_number(o, "rx_generation", session->rx_generation);
-	add_number(o, "records_diverted", session->records_diverted);
-	add_number(o, "handshake_usec", session->handshake_usec);
-	json_object_object_add(o, "peer_cert",
-			       json_object_new_boolean(session->flags & TLS_HANDOFF_F_PEER_CERT));
-	json_object_object_add(o, "close_sent",
-			       json_object_new_boolean(session->flags & TLS_HANDOFF_F_CLOSE_SENT));
-	json_object_object_add(o, "close_received",
-			       json_object_new_boolean(session->flags &
-						       TLS_HANDOFF_F_CLOSE_RECEIVED));
-	json_object_object_add(o, "truncated",
-			       json_object_new_boolean(session->flags & TLS_HANDOFF_F_TRUNCATED));
-	json_object_object_add(o, "verify", info_verify_json(session->verify_status));
-	add_number(o, "errno", session->status);
-	add_string(o, "error", session->error);
-	add_alert(o, "alert_sent", session->alert_sent);
-	add_alert(o, "alert_received", session->alert_received);
-	json_object_array_add(data, o);
+	module_version(version, sizeof(version));
+	add_flag(o, "loaded", about->module);
+	add_string(o, "version", version);
+	add_number(o, "sockets", about_counter(about, "HandoffCurrSockets"));
+	return o;
 }
 
-/* Sums of the counters, whose names begin with what was done. */
-struct sums {
-	unsigned long long issued, resumed, refused;
-};
-
-static void add_counter(const char *name, const char *value, void *data)
+static struct json_object *tlshd_json(const struct about_lines *lines)
 {
-	unsigned long long number = strtoull(value, NULL, 10);
-	struct sums *sums = data;
+	struct json_object *o = json_object_new_object();
 
-	if (!strcmp(name, "TicketsIssued"))
-		sums->issued += number;
-	else if (!strncmp(name, "Resumed", 7))
-		sums->resumed += number;
-	else if (!strncmp(name, "Refused", 7))
-		sums->refused += number;
+	add_flag(o, "running", lines->count > 0);
+	if (!lines->count)
+		return o;
+	add_string(o, "version", about_value(lines, "Version"));
+	add_number(o, "pid", about_number(lines, "Pid"));
+	add_number(o, "since", about_number(lines, "Since"));
+	add_flag(o, "registered", says_yes(lines, "Registered"));
+	add_flag(o, "same_namespace", !is_elsewhere(lines));
+	add_flag(o, "usable", says_yes(lines, "Usable"));
+	add_string(o, "reason", about_value(lines, "Reason"));
+	add_number(o, "generation", about_number(lines, "Generation"));
+	add_number(o, "generation_since", about_number(lines, "GenerationSince"));
+	add_number(o, "session_handler_pid", about_number(lines, "SessionHandlerPid"));
+	add_number(o, "key_holder_pid", about_number(lines, "KeyHolderPid"));
+	add_flag(o, "draining", says_yes(lines, "Draining"));
+	add_number(o, "reloads", about_number(lines, "Reloads"));
+	add_number(o, "reloads_failed", about_number(lines, "ReloadsFailed"));
+	add_number(o, "last_reload", about_number(lines, "LastReload"));
+	add_string(o, "last_reload_result", about_value(lines, "LastReloadResult"));
+	add_string(o, "last_reload_mistake", about_value(lines, "LastReloadMistake"));
+	return o;
 }
 
-/* Without a tlshd that answers there is nothing to say. */
-static void print_tickets(void)
+static struct json_object *errors_json(const struct about_lines *lines)
 {
-	struct control_answer answer;
-	struct sums sums = {};
+	struct json_object *array = json_object_new_array(), *o;
+	struct error error;
 
-	if (geteuid() == 0 && control_request("tickets show", COUNTERS_TIMEOUT, &answer) == 0 &&
-	    control_lines(&answer, add_counter, &sums) == 0)
-		printf("tickets issued %llu, resumed %llu, refused %llu\n", sums.issued,
-		       sums.resumed, sums.refused);
-}
-
-static int report(int error)
-{
-	if (error == -ENOENT) {
-		fputs("tls-handoff: the kernel module is not loaded: modprobe tls_handoff\n",
-		      stderr);
-		return EXIT_UNAVAILABLE;
+	for (int i = 0; i < lines->count; i++) {
+		if (strcmp(lines->line[i].name, "Error") != 0 ||
+		    !parse_error(lines->line[i].value, &error))
+			continue;
+		o = json_object_new_object();
+		add_number(o, "time", error.when);
+		add_number(o, "session_id", error.id);
+		add_string(o, "role", error.role);
+		add_number(o, "uid", error.uid);
+		add_string(o, "what", error.what);
+		add_string(o, "errno", error.name);
+		add_string(o, "error", error.words);
+		json_object_array_add(array, o);
 	}
-	fprintf(stderr, "tls-handoff status: %s%s\n", strerror(-error),
-		error == -EPERM ? ": this needs CAP_NET_ADMIN" : "");
-	return EXIT_IO;
+	return array;
+}
+
+static void print_json(const struct about *about, const struct about_lines *lines,
+		       const struct about_lines *tickets)
+{
+	struct json_object *o = json_object_new_object(), *part;
+
+	json_object_object_add(o, "module", module_json(about));
+	json_object_object_add(o, "tlshd", tlshd_json(lines));
+	part = json_object_new_object();
+	add_number(part, "established", about_counter(about, "HandoffCurrEstablished"));
+	add_number(part, "handshake", about_counter(about, "HandoffCurrPending"));
+	json_object_object_add(o, "sessions", part);
+	part = json_object_new_object();
+	add_number(part, "started", about_counter(about, "HandoffStarted"));
+	add_number(part, "done", about_counter(about, "HandoffEstablished"));
+	add_number(part, "failed", about_counter(about, "HandoffFailed"));
+	json_object_object_add(o, "handshakes", part);
+	part = json_object_new_object();
+	add_number(part, "issued", about_number(tickets, "TicketsIssued"));
+	add_number(part, "resumed", about_sum(tickets, "Resumed"));
+	add_number(part, "refused", about_sum(tickets, "Refused"));
+	json_object_object_add(o, "tickets", part);
+	json_object_object_add(o, "errors", errors_json(lines));
+	puts(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PRETTY |
+						       JSON_C_TO_STRING_NOSLASHESCAPE));
+	json_object_put(o);
 }
 
 int status_command(int argc, char **argv)
 {
-	static const struct option table[] = { { "json", no_argument, NULL, 'j' },
-					       { "help", no_argument, NULL, 'h' },
-					       { "version", no_argument, NULL, 'V' },
-					       {} };
-	struct json_object *array = NULL;
-	unsigned int count = 0;
-	int key, r;
+	struct about *about;
+	bool json = false;
+	int status;
 
-	while ((key = getopt_long(argc, argv, "hV", table, NULL)) != -1) {
-		switch (key) {
-		case 'j':
-			array = json_object_new_array();
-			break;
-		case 'h':
-			help();
-			return EXIT_DONE;
-		case 'V':
-			puts("tls-handoff " TLS_HANDOFF_VERSION);
-			return EXIT_DONE;
-		default:
-			return EXIT_USAGE;
-		}
-	}
-	if (optind != argc) {
-		fputs("usage: tls-handoff status [--json]\n", stderr);
-		return EXIT_USAGE;
-	}
-	r = array ? sessions_dump(add_object, array) : sessions_dump(print_row, &count);
-	if (!r && array)
-		puts(json_object_to_json_string_ext(array, JSON_C_TO_STRING_PRETTY |
-								   JSON_C_TO_STRING_NOSLASHESCAPE));
-	else if (!r && !count)
-		puts("no sessions");
-	if (!r && !array)
-		print_tickets();
-	json_object_put(array);
-	if (!r && fflush(stdout))
-		r = -errno;
-	return r < 0 ? report(r) : EXIT_DONE;
+	if (command_parse(argc, argv, help, &json, NULL, &status) <= 0)
+		return status;
+	about = about_new("status");
+	if (!about)
+		return command_kernel_failed("status", -ENOMEM);
+	(json ? print_json : print_people)(about, &about->tlshd, &about->handler);
+	status = fflush(stdout) ? EXIT_IO : about_missing(about, "status");
+	about_free(about);
+	return status;
 }

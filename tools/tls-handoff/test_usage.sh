@@ -46,7 +46,16 @@ check usage.connect.no_host 2 '^usage:' connect
 check usage.connect.no_port 2 '^usage:' connect localhost
 check usage.connect.too_many 2 '^usage:' connect localhost 1 2
 check usage.listen.no_port 2 '^usage:' listen
-check usage.status.operand 2 '^usage:' status something
+check usage.status.operand 2 'too many words' status something
+check usage.sessions.help 0 '^usage: tls-handoff sessions' sessions --help
+check usage.sessions.operand 2 'too many words' sessions something
+check usage.sessions.unknown_state 2 '"shut" is none of' sessions --state shut
+check usage.sessions.unknown_user 2 'no user "no-such-user"' sessions --user no-such-user
+check usage.sessions.user_number_too_big 2 'no user' sessions --user 4294967295
+check usage.sessions.value_missing 2 'requires an argument' sessions --profile
+check usage.metrics.help 0 '^usage: tls-handoff metrics' metrics --help
+check usage.metrics.operand 2 'too many words' metrics something
+check usage.metrics.no_json 2 'json' metrics --json
 check usage.connect.port_0 2 '"0" is no port' connect localhost 0
 check usage.connect.port_70000 2 '"70000" is no port' connect localhost 70000
 check usage.connect.port_negative 2 '"-1" is no port' connect localhost -- -1
@@ -84,7 +93,7 @@ TLSHD_RUNTIME_DIR=/$long
 check no_tlshd.folder_too_long 1 'File name too long' tickets
 unset TLSHD_RUNTIME_DIR
 if grep -qw tls_handoff /proc/sys/net/ipv4/tcp_available_ulp 2>/dev/null; then
-	for name in connect listen status; do
+	for name in connect listen status sessions metrics; do
 		number=$((number + 1))
 		echo "ok $number - no_module.$name # SKIP the module is loaded"
 	done
@@ -92,6 +101,8 @@ else
 	check no_module.connect 4 'modprobe tls_handoff' connect --ciphers aes-128-gcm localhost 1
 	check no_module.listen 4 'modprobe tls_handoff' listen 1
 	check no_module.status 4 'modprobe tls_handoff' status --json
+	check no_module.sessions 4 'modprobe tls_handoff' sessions --json
+	check no_module.metrics 4 'modprobe tls_handoff' metrics
 fi
 echo "1..$number"
 exit "$failed"

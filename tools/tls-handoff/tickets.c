@@ -4,7 +4,6 @@
  */
 #include <ctype.h>
 #include <errno.h>
-#include <getopt.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,9 +11,7 @@
 
 #include <json-c/json.h>
 
-#include "commands.h"
-#include "control.h"
-#include "names.h"
+#include "command.h"
 
 #define TICKETS_TIMEOUT 5000  /* milliseconds: nothing there takes long */
 #define RELOAD_TIMEOUT	65000 /* the new daemons open every key first */
@@ -23,7 +20,8 @@ static void help_tickets(void)
 {
 	puts("usage: tls-handoff tickets [show|flush|rotate] [--json]\n"
 	     "\n"
-	     "The session tickets of this machine, by which connections are resumed. Needs root.\n"
+	     "The session tickets of this machine, by which connections are resumed. To flush and\n"
+	     "to rotate needs root.\n"
 	     "\n"
 	     "  show                          what was issued, resumed and refused, and why (this\n"
 	     "                                is the default)\n"
@@ -50,43 +48,6 @@ static void help_reload(void)
 	     "  -V, --version                 the version\n"
 	     "\n"
 	     "exit status: 0 done, 1 I/O error or refused, 2 usage, 4 no tlshd");
-}
-
-static int report(const char *command, int error, const struct control_answer *answer)
-{
-	char words[4 * 256 + 1];
-
-	switch (error) {
-	case -ESRCH:
-		fputs("tls-handoff: no tlshd is running here: systemctl start tlshd\n", stderr);
-		return EXIT_UNAVAILABLE;
-	case -EREMOTEIO:
-		fprintf(stderr, "tls-handoff %s: %s\n", command,
-			escape(answer->text, words, sizeof(words)));
-		return EXIT_IO;
-	case -EACCES:
-		fprintf(stderr, "tls-handoff %s: only root may do this\n", command);
-		return EXIT_IO;
-	case -EPERM:
-		fprintf(stderr,
-			"tls-handoff %s: what listens on the control socket is not root's, so it is "
-			"no tlshd\n",
-			command);
-		return EXIT_IO;
-	case -ETIMEDOUT:
-		fprintf(stderr, "tls-handoff %s: tlshd did not answer in time\n", command);
-		return EXIT_IO;
-	case -ECONNRESET:
-		fprintf(stderr, "tls-handoff %s: tlshd closed the connection without an answer\n",
-			command);
-		return EXIT_IO;
-	case -EBADMSG:
-		fprintf(stderr, "tls-handoff %s: tlshd's answer is not understood\n", command);
-		return EXIT_IO;
-	default:
-		fprintf(stderr, "tls-handoff %s: %s\n", command, strerror(-error));
-		return EXIT_IO;
-	}
 }
 
 /* "TicketsIssued" for people: "tickets issued"; what is written in capitals stays so. */
@@ -156,44 +117,6 @@ static int print_answer(const struct control_answer *answer, bool json)
 	return fflush(stdout) ? -errno : 0;
 }
 
-/* Options and at most one operand.  1: go on; else the exit status is in *ret_status. */
-static int parse(int argc, char **argv, void (*help)(void), bool *ret_json, const char **ret_word,
-		 int *ret_status)
-{
-	static const struct option table[] = { { "json", no_argument, NULL, 'j' },
-					       { "help", no_argument, NULL, 'h' },
-					       { "version", no_argument, NULL, 'V' },
-					       {} };
-	int key;
-
-	*ret_status = EXIT_USAGE;
-	while ((key = getopt_long(argc, argv, "hV", ret_json ? table : table + 1, NULL)) != -1) {
-		switch (key) {
-		case 'j':
-			if (ret_json)
-				*ret_json = true;
-			break;
-		case 'h':
-			help();
-			*ret_status = EXIT_DONE;
-			return 0;
-		case 'V':
-			puts("tls-handoff " TLS_HANDOFF_VERSION);
-			*ret_status = EXIT_DONE;
-			return 0;
-		default:
-			return 0;
-		}
-	}
-	if (optind < argc && ret_word)
-		*ret_word = argv[optind++];
-	if (optind == argc)
-		return 1;
-	fprintf(stderr, "tls-handoff %s: too many words; see tls-handoff %s --help\n", argv[0],
-		argv[0]);
-	return 0;
-}
-
 int tickets_command(int argc, char **argv)
 {
 	static const char *const actions[][2] = {
@@ -206,7 +129,7 @@ int tickets_command(int argc, char **argv)
 	bool json = false;
 	int r, status;
 
-	if (parse(argc, argv, help_tickets, &json, &word, &status) <= 0)
+	if (command_parse(argc, argv, help_tickets, &json, &word, &status) <= 0)
 		return status;
 	for (size_t i = 0; i < sizeof(actions) / sizeof(*actions); i++)
 		if (!strcmp(word, actions[i][0]))
@@ -219,7 +142,7 @@ int tickets_command(int argc, char **argv)
 	r = control_request(request, TICKETS_TIMEOUT, &answer);
 	if (r == 0)
 		r = print_answer(&answer, json);
-	return r < 0 ? report("tickets", r, &answer) : EXIT_DONE;
+	return r < 0 ? command_failed("tickets", r, &answer) : EXIT_DONE;
 }
 
 int reload_command(int argc, char **argv)
@@ -227,8 +150,8 @@ int reload_command(int argc, char **argv)
 	struct control_answer answer;
 	int r, status;
 
-	if (parse(argc, argv, help_reload, NULL, NULL, &status) <= 0)
+	if (command_parse(argc, argv, help_reload, NULL, NULL, &status) <= 0)
 		return status;
 	r = control_request("reload", RELOAD_TIMEOUT, &answer);
-	return r < 0 ? report("reload", r, &answer) : EXIT_DONE;
+	return r < 0 ? command_failed("reload", r, &answer) : EXIT_DONE;
 }

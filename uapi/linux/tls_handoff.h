@@ -102,6 +102,7 @@ enum {
 	TLS_HANDOFF_F_CLOSE_SENT = 2,		/* close_notify went out */
 	TLS_HANDOFF_F_CLOSE_RECEIVED = 4,	/* close_notify came in */
 	TLS_HANDOFF_F_TRUNCATED = 8,		/* FIN without close_notify */
+	TLS_HANDOFF_F_PARTIAL = 16,		/* with F_TRUNCATED: in the middle of a record */
 };
 
 /* tls_handoff_info.verify_status: why the peer was refused; 0 is verified */
