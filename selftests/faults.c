@@ -398,4 +398,88 @@ TEST_F_TIMEOUT(faults, leave_nothing_behind, 300)
 	TH_LOG("%d allocations failed", nth - 2);
 }
 
+enum listening_step { LISTENING_TAKE_OVER, LISTENING_START, LISTENING_ACCEPT, LISTENING_STEPS };
+
+/*
+ * A listening socket's life in which the @nth allocation of @faulty fails: what accept()
+ * returns is never a plain connection. 1 if the fault happened, 0 if there is no such
+ * allocation, -errno if something failed without a fault.
+ */
+static int live_listening(enum listening_step faulty, int nth)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET,
+				       .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int peer = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	socklen_t length = sizeof(address);
+	int fd = -1, err = 0, app = -1;
+	bool injected = false;
+	struct agent *agent;
+
+	if (agent_open(&agent) || bind(listener, (void *)&address, length) ||
+	    listen(listener, 4) || getsockname(listener, (void *)&address, &length) ||
+	    connect(peer, (void *)&address, length))
+		return -EIO;
+	for (int step = 0; step < LISTENING_STEPS && !err; step++) {
+		if (step == (int)faulty)
+			fd = arm(nth);
+		switch (step) {
+		case LISTENING_TAKE_OVER:
+			err = take_over(listener);
+			break;
+		case LISTENING_START:
+			err = start(listener, TLS_HANDOFF_SERVER);
+			break;
+		default:
+			app = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+			err = app < 0 ? -errno : 0;
+		}
+		if (step == (int)faulty)
+			injected = disarm(fd);
+	}
+	if (app >= 0 && get_info(app).state == TLS_HANDOFF_STATE_IDLE)
+		err = -EPROTO;
+	if (app >= 0)
+		close(app);
+	close(peer);
+	close(listener);
+	agent_close(agent);
+	if (err == -EPROTO)
+		return err;
+	return injected ? 1 : err;
+}
+
+FIXTURE(listening_faults)
+{
+};
+
+FIXTURE_SETUP(listening_faults)
+{
+	if (access("/proc/self/fail-nth", W_OK) || set_knob("ignore-gfp-wait", "N"))
+		SKIP(return, "this kernel has no fault injection");
+	set_knob("verbose", "0");
+	ASSERT_EQ(0, net_enter());
+}
+
+FIXTURE_TEARDOWN(listening_faults)
+{
+}
+
+TEST_F_TIMEOUT(listening_faults, leave_nothing_behind_and_nothing_plain, 300)
+{
+	for (int step = 0; step < LISTENING_STEPS; step++) {
+		int nth, ret = 1;
+
+		ASSERT_EQ(0, live_listening(step, MAX_ALLOCATIONS));
+		for (nth = 1; nth < MAX_ALLOCATIONS && ret == 1; nth++) {
+			ret = live_listening(step, nth);
+			EXPECT_TRUE(nothing_left()) {
+				TH_LOG("step %d, after allocation %d failed", step, nth);
+			}
+		}
+		EXPECT_EQ(0, ret);
+		TH_LOG("step %d: %d allocations failed", step, nth - 2);
+	}
+}
+
 TEST_HARNESS_MAIN

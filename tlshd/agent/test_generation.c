@@ -21,8 +21,7 @@
 #include "generation.h"
 #include "log.h"
 #include "policy.h"
-
-#define DEADLINE_SECONDS 20
+#include "test_loop.h"
 
 struct seen {
 	struct event_base *base;
@@ -110,22 +109,6 @@ static void start(struct seen *seen, const char *session, const char *keys)
 		generation_start(seen->base, &settings, NULL, &ops, seen, &seen->generation), 0);
 }
 
-static void on_deadline(evutil_socket_t fd, short what, void *arg)
-{
-	fail_msg("what was waited for did not come within %d seconds", DEADLINE_SECONDS);
-}
-
-static void run_until(struct seen *seen, const bool *condition)
-{
-	const struct timeval deadline = { DEADLINE_SECONDS, 0 };
-	struct event *timer = evtimer_new(seen->base, on_deadline, NULL);
-
-	evtimer_add(timer, &deadline);
-	while (!*condition)
-		event_base_loop(seen->base, EVLOOP_ONCE);
-	event_free(timer);
-}
-
 /* No child is left: the loop runs until the last one is reaped. */
 static void finish(struct seen *seen)
 {
@@ -141,10 +124,10 @@ static void hello_makes_it_ready_and_retiring_ends_it(void **state)
 
 	start(&seen, "serve", "serve");
 	assert_false(generation_usable(seen.generation));
-	run_until(&seen, &seen.ready);
+	loop_until(seen.base, seen.ready);
 	assert_true(generation_usable(seen.generation));
 	generation_retire(seen.generation);
-	run_until(&seen, &seen.ended);
+	loop_until(seen.base, seen.ended);
 	assert_int_equal(seen.how, GENERATION_RETIRED);
 	finish(&seen);
 }
@@ -155,13 +138,13 @@ static void one_that_finishes_hears_the_end_and_leaves_its_state(void **state)
 	int fd;
 
 	start(&seen, "serve", "serve");
-	run_until(&seen, &seen.ready);
+	loop_until(seen.base, seen.ready);
 	fd = generation_take_state(seen.generation);
 	assert_true(fd >= 0);
 	assert_true(fcntl(fd, F_GETFL) & O_PATH);
 	generation_finish(seen.generation);
 	assert_false(generation_usable(seen.generation));
-	run_until(&seen, &seen.ended);
+	loop_until(seen.base, seen.ended);
 	assert_int_equal(seen.how, GENERATION_FINISHED);
 	close(fd);
 	finish(&seen);
@@ -172,9 +155,9 @@ static void one_that_does_not_finish_is_killed(void **state)
 	struct seen seen;
 
 	start(&seen, "stubborn", "serve");
-	run_until(&seen, &seen.ready);
+	loop_until(seen.base, seen.ready);
 	generation_finish(seen.generation);
-	run_until(&seen, &seen.ended);
+	loop_until(seen.base, seen.ended);
 	assert_int_equal(seen.how, GENERATION_RETIRED);
 	assert_non_null(strstr(seen.words, "did not leave its state within"));
 	finish(&seen);
@@ -185,9 +168,9 @@ static void one_that_fails_while_it_finishes_has_left_nothing(void **state)
 	struct seen seen;
 
 	start(&seen, "fail at the end", "serve");
-	run_until(&seen, &seen.ready);
+	loop_until(seen.base, seen.ready);
 	generation_finish(seen.generation);
-	run_until(&seen, &seen.ended);
+	loop_until(seen.base, seen.ended);
 	assert_int_equal(seen.how, GENERATION_RETIRED);
 	finish(&seen);
 }
@@ -197,10 +180,10 @@ static void a_handler_that_wants_to_go_says_so(void **state)
 	struct seen seen;
 
 	start(&seen, "retire", "serve");
-	run_until(&seen, &seen.failing);
+	loop_until(seen.base, seen.failing);
 	assert_true(generation_usable(seen.generation));
 	generation_retire(seen.generation);
-	run_until(&seen, &seen.ended);
+	loop_until(seen.base, seen.ended);
 	finish(&seen);
 }
 
@@ -209,7 +192,7 @@ static void a_state_that_is_no_path_ends_the_handler(void **state)
 	struct seen seen;
 
 	start(&seen, "open state", "serve");
-	run_until(&seen, &seen.ended);
+	loop_until(seen.base, seen.ended);
 	assert_int_equal(seen.how, GENERATION_FAILED);
 	finish(&seen);
 }
@@ -219,7 +202,7 @@ static void a_child_that_exits_before_hello_is_a_failed_start(void **state)
 	struct seen seen;
 
 	start(&seen, "quiet exit", "serve");
-	run_until(&seen, &seen.ended);
+	loop_until(seen.base, seen.ended);
 	assert_int_equal(seen.how, GENERATION_FAILED);
 	assert_string_equal(seen.words, "tlshd-session ended unexpectedly (exit status 4)");
 	finish(&seen);
@@ -230,13 +213,13 @@ static void a_failed_start_is_told_with_its_mistake(void **state)
 	struct seen seen;
 
 	start(&seen, "exit", "serve");
-	run_until(&seen, &seen.ended);
+	loop_until(seen.base, seen.ended);
 	assert_int_equal(seen.how, GENERATION_FAILED);
 	assert_string_equal(seen.words, "tlshd.conf:7: a mistake");
 	finish(&seen);
 
 	start(&seen, "silent", "exit");
-	run_until(&seen, &seen.ended);
+	loop_until(seen.base, seen.ended);
 	assert_int_equal(seen.how, GENERATION_FAILED);
 	assert_string_equal(seen.words, "tlshd.conf:7: a mistake");
 	finish(&seen);
@@ -268,7 +251,7 @@ static pid_t find_child(const char *name)
 
 static pid_t child_named(const char *name)
 {
-	time_t deadline = time(NULL) + DEADLINE_SECONDS;
+	time_t deadline = time(NULL) + LOOP_DEADLINE;
 	pid_t pid;
 
 	while (!(pid = find_child(name)))
@@ -282,9 +265,9 @@ static void a_session_handler_that_is_killed_is_named_with_its_signal(void **sta
 	struct seen seen;
 
 	start(&seen, "serve", "serve");
-	run_until(&seen, &seen.ready);
+	loop_until(seen.base, seen.ready);
 	kill(child_named("tlshd-session"), SIGSYS);
-	run_until(&seen, &seen.ended);
+	loop_until(seen.base, seen.ended);
 	assert_int_equal(seen.how, GENERATION_DIED);
 	assert_string_equal(seen.words,
 			    "tlshd-session ended unexpectedly (signal 31, Bad system call)");
@@ -296,16 +279,16 @@ static void a_session_handler_outlives_its_key_holder(void **state)
 	struct seen seen;
 
 	start(&seen, "serve", "serve");
-	run_until(&seen, &seen.ready);
+	loop_until(seen.base, seen.ready);
 	kill(child_named("tlshd-keys"), SIGSYS);
-	run_until(&seen, &seen.failing);
+	loop_until(seen.base, seen.failing);
 	assert_string_equal(seen.words,
 			    "tlshd-keys ended unexpectedly (signal 31, Bad system call)");
 	assert_false(seen.ended);
 	assert_true(generation_alive(seen.generation));
 	assert_false(generation_usable(seen.generation));
 	generation_finish(seen.generation);
-	run_until(&seen, &seen.ended);
+	loop_until(seen.base, seen.ended);
 	assert_int_equal(seen.how, GENERATION_FINISHED);
 	finish(&seen);
 }
@@ -315,12 +298,12 @@ static void a_handler_that_speaks_nonsense_is_ended(void **state)
 	struct seen seen;
 
 	start(&seen, "version", "serve");
-	run_until(&seen, &seen.ended);
+	loop_until(seen.base, seen.ended);
 	assert_int_equal(seen.how, GENERATION_FAILED);
 	finish(&seen);
 
 	start(&seen, "garbage", "serve");
-	run_until(&seen, &seen.ended);
+	loop_until(seen.base, seen.ended);
 	assert_non_null(strstr(seen.words, "channel failed"));
 	finish(&seen);
 }
@@ -335,9 +318,9 @@ static void children_inherit_nothing_else(void **state)
 	setenv("TEST_LEAK", number, 1);
 	setenv("SSLKEYLOGFILE", "/tmp/keys", 1);
 	start(&seen, "serve", "serve");
-	run_until(&seen, &seen.ready);
+	loop_until(seen.base, seen.ready);
 	generation_retire(seen.generation);
-	run_until(&seen, &seen.ended);
+	loop_until(seen.base, seen.ended);
 	/* With a leak the child would have ended itself by SIGILL. */
 	assert_int_equal(seen.how, GENERATION_RETIRED);
 	finish(&seen);
@@ -351,7 +334,7 @@ static void the_agents_end_leaves_no_child(void **state)
 	struct seen seen;
 
 	start(&seen, "serve", "serve");
-	run_until(&seen, &seen.ready);
+	loop_until(seen.base, seen.ready);
 	generation_free(seen.generation);
 	finish(&seen);
 }

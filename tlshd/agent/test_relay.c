@@ -24,7 +24,7 @@ static void open_says_who_asks_for_what(void **state)
 	struct fixture *f = *state;
 	struct attr_table table;
 
-	run_until(f, f->count == 1);
+	loop_until(f->base, f->count == 1);
 	assert_int_equal(f->messages[0].type, CHANNEL_OPEN);
 	assert_int_equal(f->messages[0].session, ID);
 	assert_int_equal(
@@ -45,13 +45,13 @@ static void no_byte_is_read_that_was_not_asked_for(void **state)
 	settle(f);
 	assert_int_equal(f->count, 1);
 	say_u32(f, CHANNEL_READ, 4);
-	run_until(f, f->count == 2);
+	loop_until(f->base, f->count == 2);
 	settle(f);
 	assert_int_equal(f->count, 2);
 	assert_int_equal(f->messages[1].type, CHANNEL_BYTES);
 	assert_memory_equal(f->messages[1].payload, "0123", 4);
 	say_u32(f, CHANNEL_READ, 100);
-	run_until(f, f->count == 3);
+	loop_until(f->base, f->count == 3);
 	assert_int_equal(f->messages[2].length, 6);
 	/* The rest of the hundred comes when the peer sends it, and no more. */
 	static char more[200];
@@ -80,9 +80,9 @@ static void bytes_reach_the_wire_and_keys_come_after_them(void **state)
 		say(f, CHANNEL_BYTES, block, 1);
 	}
 	say_keys(f, CHANNEL_KEYS_TX, 1023);
-	run_until(f, (event_base_loop(f->base, EVLOOP_NONBLOCK),
-		      n = recv(f->wire, buffer, sizeof(buffer), MSG_DONTWAIT),
-		      seen += n > 0 ? n : 0, test_call_count == 2));
+	loop_until(f->base, (event_base_loop(f->base, EVLOOP_NONBLOCK),
+			     n = recv(f->wire, buffer, sizeof(buffer), MSG_DONTWAIT),
+			     seen += n > 0 ? n : 0, test_call_count == 2));
 	while ((n = recv(f->wire, buffer, sizeof(buffer), MSG_DONTWAIT)) > 0)
 		seen += n;
 	assert_int_equal(seen, 4 * sizeof(block) + 4);
@@ -101,7 +101,7 @@ static void a_finished_handshake_is_told_to_the_kernel(void **state)
 	say_keys(f, CHANNEL_KEYS_TX, 0);
 	say_keys(f, CHANNEL_KEYS_RX, 0);
 	say_done(f);
-	run_until(f, test_call_count == 3);
+	loop_until(f->base, test_call_count == 3);
 	assert_int_equal(test_calls[0].on_wire, 8);
 	assert_int_equal(test_calls[1].number, CHANNEL_KEYS_RX);
 	assert_int_equal(test_calls[2].kind, CALL_DONE);
@@ -128,8 +128,8 @@ static void a_result_that_comes_too_late_ends_the_session(void **state)
 	say_keys(f, CHANNEL_KEYS_TX, 0);
 	say_keys(f, CHANNEL_KEYS_RX, 0);
 	say_done(f);
-	run_until(f, sessions_count(f->sessions) == 0);
-	run_until(f, last(f)->type == CHANNEL_CLOSE);
+	loop_until(f->base, sessions_count(f->sessions) == 0);
+	loop_until(f->base, last(f)->type == CHANNEL_CLOSE);
 }
 
 static void a_peer_that_closes_ends_the_handshake(void **state)
@@ -138,7 +138,7 @@ static void a_peer_that_closes_ends_the_handshake(void **state)
 
 	say_u32(f, CHANNEL_READ, 5);
 	assert_int_equal(write(f->wire, "abc", 3), 3);
-	run_until(f, f->count == 2);
+	loop_until(f->base, f->count == 2);
 	close(f->wire);
 	f->wire = -1;
 	expect_broken(f, ECONNRESET, "closed the connection");
@@ -153,10 +153,10 @@ static void an_alert_is_read_although_writing_failed(void **state)
 	shutdown(f->wire, SHUT_RD);
 	say(f, CHANNEL_BYTES, "certificate", 11);
 	say_u32(f, CHANNEL_READ, 5);
-	run_until(f, f->count == 2);
+	loop_until(f->base, f->count == 2);
 	assert_memory_equal(f->messages[1].payload, "alert", 5);
 	say_fail(f, EPROTO, "fatal alert received");
-	run_until(f, sessions_count(f->sessions) == 0);
+	loop_until(f->base, sessions_count(f->sessions) == 0);
 	assert_int_equal(test_calls[0].number, EPROTO);
 }
 
@@ -178,7 +178,7 @@ static void fail_sends_the_alert_and_tells_the_kernel_why(void **state)
 
 	say(f, CHANNEL_BYTES, "\x15\3\3\0\2\2\x2a", 7);
 	say_fail(f, EKEYREJECTED, "the certificate is expired");
-	run_until(f, sessions_count(f->sessions) == 0);
+	loop_until(f->base, sessions_count(f->sessions) == 0);
 	assert_int_equal(recv(f->wire, alert, sizeof(alert), MSG_DONTWAIT), 7);
 	assert_int_equal(test_call_count, 1);
 	assert_int_equal(test_calls[0].kind, CALL_DONE);
@@ -218,7 +218,7 @@ static void a_message_out_of_place_ends_the_session(void **state)
 		if (cases[i].established)
 			establish(f);
 		say(f, cases[i].type, zeros, cases[i].length);
-		run_until(f, sessions_count(f->sessions) == 0);
+		loop_until(f->base, sessions_count(f->sessions) == 0);
 		assert_int_equal(test_calls[test_call_count - 1].kind, CALL_DONE);
 		assert_int_equal(test_calls[test_call_count - 1].number, EPROTO);
 		assert_non_null(strstr((char *)test_calls[test_call_count - 1].bytes, "protocol"));
@@ -302,26 +302,26 @@ static void records_go_to_the_session_handler_and_its_answers_to_the_kernel(void
 	establish(f);
 	before = f->count;
 	divert(f, 22, "ticket", 6);
-	run_until(f, f->count == before + 1);
+	loop_until(f->base, f->count == before + 1);
 	assert_int_equal(last(f)->type, CHANNEL_RECORD);
 	assert_int_equal(last(f)->length, 7);
 	assert_memory_equal(last(f)->payload, "\x16ticket", 7);
 	say_u32(f, CHANNEL_CONTINUE, TLS_HANDOFF_CONTINUE_DONE);
-	run_until(f, test_call_count == 1);
+	loop_until(f->base, test_call_count == 1);
 	assert_int_equal(test_calls[0].kind, CALL_CONTINUE);
 
 	divert(f, 22, "update", 6);
-	run_until(f, f->count == before + 2);
+	loop_until(f->base, f->count == before + 2);
 	say_keys(f, CHANNEL_KEYS_RX, 0);
 	say_record(f, 22, "update", true);
-	run_until(f, test_call_count == 3);
+	loop_until(f->base, test_call_count == 3);
 	assert_int_equal(test_calls[1].kind, CALL_KEYS);
 	assert_int_equal(test_calls[1].number, CHANNEL_KEYS_RX);
 	assert_int_equal(test_calls[2].kind, CALL_TX_UPDATE);
 	assert_int_equal(test_calls[2].length, 6 + 40);
 	assert_int_equal(test_calls[2].bytes[6], 0x60 + CHANNEL_KEYS_TX);
 	say_record(f, 21, "\1\0", false);
-	run_until(f, test_call_count == 4);
+	loop_until(f->base, test_call_count == 4);
 	assert_int_equal(test_calls[3].kind, CALL_SEND);
 	assert_int_equal(test_calls[3].number, 21);
 }
@@ -343,12 +343,12 @@ static void receiving_goes_on_while_a_record_cannot_be_sent(void **state)
 	establish(f);
 	test_send_result = -EAGAIN;
 	say_record(f, 22, "ticket", false);
-	run_until(f, test_call_count >= 1);
+	loop_until(f->base, test_call_count >= 1);
 	say_keys(f, CHANNEL_KEYS_RX, 0);
-	run_until(f, was_called(CALL_KEYS));
+	loop_until(f->base, was_called(CALL_KEYS));
 	/* And is sent when the session fd takes it. */
 	test_kernel_reset(f->wire);
-	run_until(f, test_call_count == 1);
+	loop_until(f->base, test_call_count == 1);
 	assert_int_equal(test_calls[0].kind, CALL_SEND);
 	settle(f);
 	assert_int_equal(test_call_count, 1);
@@ -361,7 +361,7 @@ static void say_last_words(struct fixture *f)
 	say_record(f, 21, "\2\12", false);
 	say_fail(f, EPROTO, "the peer broke the protocol");
 	/* Tried again whenever the socket can be written to */
-	run_until(f, test_call_count > 10);
+	loop_until(f->base, test_call_count > 10);
 	assert_false(was_called(CALL_DONE));
 }
 
@@ -371,7 +371,7 @@ static void last_words_wait_for_a_sender(void **state)
 
 	say_last_words(f);
 	test_kernel_reset(f->wire);
-	run_until(f, was_called(CALL_DONE));
+	loop_until(f->base, was_called(CALL_DONE));
 	assert_int_equal(test_calls[0].kind, CALL_SEND);
 	assert_int_equal(test_calls[0].number, 21);
 	assert_int_equal(test_calls[1].kind, CALL_DONE);
@@ -383,7 +383,7 @@ static void last_words_do_not_wait_for_ever(void **state)
 	struct fixture *f = *state;
 
 	say_last_words(f);
-	run_until(f, was_called(CALL_DONE));
+	loop_until(f->base, was_called(CALL_DONE));
 	assert_int_equal(sessions_count(f->sessions), 0);
 }
 
@@ -396,16 +396,16 @@ static void the_session_handler_hears_when_a_key_update_is_out(void **state)
 	before = f->count;
 	test_keys_result = -EAGAIN;
 	say_record(f, 22, "update", true);
-	run_until(f, test_call_count > 2);
+	loop_until(f->base, test_call_count > 2);
 	assert_int_equal(f->count, before);
 	test_kernel_reset(f->wire);
-	run_until(f, f->count == before + 1);
+	loop_until(f->base, f->count == before + 1);
 	assert_int_equal(last(f)->type, CHANNEL_SENT);
 	assert_int_equal(last(f)->session, ID);
 	assert_int_equal(last(f)->length, 0);
 	/* Of other records it hears nothing. */
 	say_record(f, 22, "ticket", false);
-	run_until(f, was_called(CALL_SEND));
+	loop_until(f->base, was_called(CALL_SEND));
 	settle(f);
 	assert_int_equal(f->count, before + 1);
 }
@@ -419,20 +419,20 @@ static void a_key_update_behind_close_notify_waits_and_receiving_goes_on(void **
 	before = f->count;
 	test_keys_result = -EPIPE;
 	say_record(f, 22, "update", true);
-	run_until(f, was_called(CALL_TX_UPDATE));
+	loop_until(f->base, was_called(CALL_TX_UPDATE));
 	settle(f);
 	/* Asked once: the socket would always say that it can be written to */
 	assert_int_equal(test_call_count, 1);
 	assert_int_equal(f->count, before);
 	test_kernel_reset(f->wire);
 	divert(f, 22, "update", 6);
-	run_until(f, f->count == before + 1);
+	loop_until(f->base, f->count == before + 1);
 	say_keys(f, CHANNEL_KEYS_RX, 0);
-	run_until(f, was_called(CALL_KEYS));
+	loop_until(f->base, was_called(CALL_KEYS));
 	assert_false(was_called(CALL_DONE));
 	/* What the session handler says at an end is not held up by it. */
 	say_fail(f, ECONNRESET, "the peer sent an alert");
-	run_until(f, was_called(CALL_DONE));
+	loop_until(f->base, was_called(CALL_DONE));
 }
 
 static void application_data_cannot_be_forged(void **state)
@@ -459,8 +459,8 @@ static void a_closed_program_closes_the_session(void **state)
 
 	establish(f);
 	divert(f, TLS_HANDOFF_RECORD_EVENT, &event, sizeof(event));
-	run_until(f, sessions_count(f->sessions) == 0);
-	run_until(f, last(f)->type == CHANNEL_CLOSE);
+	loop_until(f->base, sessions_count(f->sessions) == 0);
+	loop_until(f->base, last(f)->type == CHANNEL_CLOSE);
 	assert_memory_equal(last(f)->payload, "\0\0\0\0", 4);
 	assert_int_equal(test_call_count, 0);
 	assert_true(f->idle);
@@ -476,12 +476,12 @@ static void a_failed_record_waits_for_its_alert(void **state)
 	before = f->count;
 	divert(f, TLS_HANDOFF_RECORD_EVENT, &event, sizeof(event));
 	shutdown(f->wire, SHUT_WR);
-	run_until(f, f->count == before + 1);
+	loop_until(f->base, f->count == before + 1);
 	assert_int_equal(last(f)->length, 9);
 	settle(f);
 	assert_int_equal(sessions_count(f->sessions), 1);
 	say_record(f, 21, "\2\x14", false);
-	run_until(f, sessions_count(f->sessions) == 0);
+	loop_until(f->base, sessions_count(f->sessions) == 0);
 	assert_int_equal(test_call_count, 1);
 	assert_int_equal(test_calls[0].kind, CALL_SEND);
 }
@@ -494,7 +494,7 @@ static void a_failed_record_does_not_wait_for_ever(void **state)
 	establish(f);
 	divert(f, TLS_HANDOFF_RECORD_EVENT, &event, sizeof(event));
 	shutdown(f->wire, SHUT_WR);
-	run_until(f, sessions_count(f->sessions) == 0);
+	loop_until(f->base, sessions_count(f->sessions) == 0);
 	assert_int_equal(test_call_count, 0);
 }
 
@@ -505,7 +505,7 @@ static void fail_of_an_established_session_ends_the_connection(void **state)
 	establish(f);
 	say_record(f, 21, "\2\x0a", false);
 	say_fail(f, EPROTO, "a KeyUpdate was not the last message of its record");
-	run_until(f, sessions_count(f->sessions) == 0);
+	loop_until(f->base, sessions_count(f->sessions) == 0);
 	assert_int_equal(test_call_count, 2);
 	assert_int_equal(test_calls[0].kind, CALL_SEND);
 	assert_int_equal(test_calls[1].kind, CALL_DONE);
@@ -536,7 +536,7 @@ static void keying_material_is_asked_for_and_answered(void **state)
 	establish(f);
 	before = f->count;
 	divert_export(f, 7, 0);
-	run_until(f, f->count == before + 1);
+	loop_until(f->base, f->count == before + 1);
 	assert_int_equal(last(f)->type, CHANNEL_EXPORT);
 	assert_int_equal(last(f)->length, sizeof(export) + 5);
 	memcpy(&export, last(f)->payload, sizeof(export));
@@ -548,14 +548,14 @@ static void keying_material_is_asked_for_and_answered(void **state)
 	assert_memory_equal(last(f)->payload + sizeof(export), "abcde", 5);
 	memset(answer + 8, 0x5a, 16);
 	say(f, CHANNEL_EXPORTED, answer, sizeof(answer));
-	run_until(f, test_call_count == 1);
+	loop_until(f->base, test_call_count == 1);
 	assert_int_equal(test_calls[0].kind, CALL_EXPORTED);
 	assert_int_equal(test_calls[0].number, 7);
 	assert_memory_equal(test_calls[0].bytes, "\0\0\0\0ZZZZZZZZZZZZZZZZ", 20);
 	/* An errno comes without any. */
 	answer[4] = EOPNOTSUPP;
 	say(f, CHANNEL_EXPORTED, answer, 8);
-	run_until(f, test_call_count == 2);
+	loop_until(f->base, test_call_count == 2);
 	assert_int_equal(test_calls[1].bytes[0], EOPNOTSUPP);
 	say(f, CHANNEL_EXPORTED, answer, 9);
 	expect_broken(f, EPROTO, "malformed EXPORTED");
@@ -568,7 +568,7 @@ static void without_a_handler_there_is_no_keying_material(void **state)
 	establish(f);
 	sessions_orphan(f->sessions, &f->handler, "tlshd-session ended unexpectedly (signal 9)");
 	divert_export(f, 9, 0);
-	run_until(f, test_call_count == 1);
+	loop_until(f->base, test_call_count == 1);
 	assert_int_equal(test_calls[0].kind, CALL_EXPORTED);
 	assert_int_equal(test_calls[0].number, 9);
 	assert_int_equal(test_calls[0].bytes[0], ESRCH);
@@ -610,7 +610,7 @@ static void established_sessions_outlive_their_handler_until_they_need_one(void 
 	assert_int_equal(sessions_count(f->sessions), 1);
 	assert_int_equal(test_call_count, 0);
 	divert(f, 22, "ticket", 6);
-	run_until(f, sessions_count(f->sessions) == 0);
+	loop_until(f->base, sessions_count(f->sessions) == 0);
 	assert_int_equal(test_calls[0].kind, CALL_DONE);
 	assert_int_equal(test_calls[0].number, ESRCH);
 }
@@ -621,7 +621,7 @@ static void a_refused_handshake_never_reaches_the_session_handler(void **state)
 	struct handshake handshake = { .id = 43, .role = TLS_HANDOFF_SERVER, .profile = "x" };
 	int fds[2];
 
-	run_until(f, f->count == 1);
+	loop_until(f->base, f->count == 1);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
 	handshake.fd = fds[0];
 	sessions_refuse(f->sessions, &handshake, EACCES, "not yours");
@@ -641,7 +641,7 @@ static void an_option_out_of_range_is_refused_here(void **state)
 	};
 	int fds[2];
 
-	run_until(f, f->count == 1);
+	loop_until(f->base, f->count == 1);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
 	handshake.fd = fds[0];
 	sessions_open(f->sessions, &f->handler, &handshake);

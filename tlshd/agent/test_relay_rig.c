@@ -21,15 +21,9 @@ static struct fixture *now; /* of the running test, for callbacks without an arg
 static int room_message(void *arg, const struct channel_message *message)
 {
 	struct fixture *f = arg;
-	struct message *copy = &f->messages[f->count];
 
 	assert_true(f->count < MAX_MESSAGES);
-	f->count++;
-	copy->type = message->type;
-	copy->session = message->session;
-	copy->length = message->length;
-	memcpy(copy->payload, message->payload,
-	       message->length < sizeof(copy->payload) ? message->length : sizeof(copy->payload));
+	loop_hear(&f->messages[f->count++], message);
 	return 0;
 }
 
@@ -100,18 +94,9 @@ int relay_teardown(void **state)
 	return 0;
 }
 
-void on_deadline(evutil_socket_t fd, short what, void *arg)
-{
-	fail_msg("what was waited for did not come within %d seconds", DEADLINE_SECONDS);
-}
-
-/* Everything that can happen now has happened: channels and session fds are quiet. */
 void settle(struct fixture *f)
 {
-	int i;
-
-	for (i = 0; i < 20; i++)
-		event_base_loop(f->base, EVLOOP_NONBLOCK);
+	loop_settle(f->base);
 }
 
 void say(struct fixture *f, uint16_t type, const void *payload, size_t length)
@@ -179,7 +164,7 @@ void establish(struct fixture *f)
 	say_keys(f, CHANNEL_KEYS_TX, 0);
 	say_keys(f, CHANNEL_KEYS_RX, 0);
 	say_done(f);
-	run_until(f, test_call_count == 3);
+	loop_until(f->base, test_call_count == 3);
 	assert_int_equal(test_calls[2].kind, CALL_DONE);
 	assert_int_equal(test_calls[2].number, 0);
 	test_kernel_reset(f->wire);
@@ -194,7 +179,7 @@ void divert(struct fixture *f, uint8_t type, const void *payload, size_t length)
 	assert_int_equal(write(f->wire, buffer, length), length);
 }
 
-const struct message *last(const struct fixture *f)
+const struct heard *last(const struct fixture *f)
 {
 	return &f->messages[f->count - 1];
 }
@@ -202,7 +187,7 @@ const struct message *last(const struct fixture *f)
 /* The session is over with DONE(@status) and the session handler heard CLOSE. */
 void expect_broken(struct fixture *f, uint32_t status, const char *words)
 {
-	run_until(f, sessions_count(f->sessions) == 0);
+	loop_until(f->base, sessions_count(f->sessions) == 0);
 	assert_true(test_call_count > 0);
 	assert_int_equal(test_calls[test_call_count - 1].kind, CALL_DONE);
 	assert_int_equal(test_calls[test_call_count - 1].number, status);
@@ -210,6 +195,6 @@ void expect_broken(struct fixture *f, uint32_t status, const char *words)
 	if (!strstr((char *)test_calls[test_call_count - 1].bytes, words))
 		fail_msg("\"%s\" is not in \"%s\"", words,
 			 (char *)test_calls[test_call_count - 1].bytes);
-	run_until(f, f->count && last(f)->type == CHANNEL_CLOSE);
+	loop_until(f->base, f->count && last(f)->type == CHANNEL_CLOSE);
 	assert_true(f->idle);
 }

@@ -11,17 +11,10 @@
 #include <stdint.h>
 
 #include "session.h"
+#include "test_loop.h"
 
-#define ID		 42
-#define DEADLINE_SECONDS 10
-#define MAX_MESSAGES	 256
-
-struct message {
-	uint16_t type;
-	uint64_t session;
-	size_t length;
-	uint8_t payload[2048];
-};
+#define ID	     42
+#define MAX_MESSAGES 256
 
 struct fixture {
 	struct event_base *base;
@@ -30,26 +23,12 @@ struct fixture {
 	struct channel *room; /* the session handler's end */
 	int wire;	      /* the peer's end of the connection */
 	bool idle;
-	struct message *messages; /* that the session handler got */
+	struct heard *messages; /* that the session handler got */
 	size_t count;
 };
 
-/* Runs the loop until @condition. */
-#define run_until(f, condition)                                                  \
-	do {                                                                     \
-		const struct timeval deadline = { DEADLINE_SECONDS, 0 };         \
-		struct event *timer = evtimer_new((f)->base, on_deadline, NULL); \
-                                                                                 \
-		evtimer_add(timer, &deadline);                                   \
-		while (!(condition))                                             \
-			event_base_loop((f)->base, EVLOOP_ONCE);                 \
-		event_free(timer);                                               \
-	} while (0)
-
 int relay_setup(void **state);
 int relay_teardown(void **state);
-void on_deadline(evutil_socket_t fd, short what, void *arg);
-/* Everything that can happen now has happened: channels and session fds are quiet. */
 void settle(struct fixture *f);
 void say(struct fixture *f, uint16_t type, const void *payload, size_t length);
 void say_u32(struct fixture *f, uint16_t type, uint32_t value);
@@ -61,7 +40,7 @@ void say_record(struct fixture *f, uint8_t type, const char *text, bool with_key
 void establish(struct fixture *f);
 /* The record arrives at the session handler as type and payload. */
 void divert(struct fixture *f, uint8_t type, const void *payload, size_t length);
-const struct message *last(const struct fixture *f);
+const struct heard *last(const struct fixture *f);
 /* The session is over with DONE(@status) and the session handler heard CLOSE. */
 void expect_broken(struct fixture *f, uint32_t status, const char *words);
 

@@ -21,24 +21,17 @@
 #include "log.h"
 #include "succession.h"
 #include "test_kernel.h"
+#include "test_loop.h"
 
-#define DEADLINE_SECONDS 10
-#define MAX_MESSAGES	 64
-#define SESSIONS	 3
-
-struct message {
-	uint16_t type;
-	uint64_t session;
-	size_t length;
-	uint8_t payload[256];
-};
+#define MAX_MESSAGES 64
+#define SESSIONS     3
 
 /* Stands for generation.c: its two processes are the test. */
 struct generation {
 	struct handler handler; /* must be first */
 	struct fixture *f;
 	struct channel *room; /* the session handler's end; NULL: it has ended */
-	struct message messages[MAX_MESSAGES];
+	struct heard messages[MAX_MESSAGES];
 	size_t count;
 	bool alive, finishing, heard_end;
 	int state;
@@ -87,14 +80,9 @@ void generation_finish(struct generation *generation)
 static int room_message(void *arg, const struct channel_message *message)
 {
 	struct generation *generation = arg;
-	struct message *copy = &generation->messages[generation->count++];
 
-	assert_true(generation->count <= MAX_MESSAGES);
-	copy->type = message->type;
-	copy->session = message->session;
-	copy->length = message->length;
-	memcpy(copy->payload, message->payload,
-	       message->length < sizeof(copy->payload) ? message->length : sizeof(copy->payload));
+	assert_true(generation->count < MAX_MESSAGES);
+	loop_hear(&generation->messages[generation->count++], message);
 	return 0;
 }
 
@@ -170,28 +158,9 @@ static int teardown(void **state)
 	return 0;
 }
 
-static void on_deadline(evutil_socket_t fd, short what, void *arg)
-{
-	fail_msg("what was waited for did not come within %d seconds", DEADLINE_SECONDS);
-}
-
-#define run_until(f, condition)                                                  \
-	do {                                                                     \
-		const struct timeval deadline = { DEADLINE_SECONDS, 0 };         \
-		struct event *timer = evtimer_new((f)->base, on_deadline, NULL); \
-                                                                                 \
-		evtimer_add(timer, &deadline);                                   \
-		while (!(condition))                                             \
-			event_base_loop((f)->base, EVLOOP_ONCE);                 \
-		event_free(timer);                                               \
-	} while (0)
-
 static void settle(struct fixture *f)
 {
-	int i;
-
-	for (i = 0; i < 40; i++)
-		event_base_loop(f->base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
+	loop_settle(f->base);
 }
 
 /* A generation that said HELLO, with or without a memory. */
@@ -317,7 +286,7 @@ static void divert(struct fixture *f, uint64_t id, const char *text)
 	settle(f);
 }
 
-static const struct message *last(const struct generation *generation)
+static const struct heard *last(const struct generation *generation)
 {
 	assert_true(generation->count > 0);
 	return &generation->messages[generation->count - 1];
@@ -433,7 +402,7 @@ static void records_that_wait_stay_in_order_over_a_reload(void **state)
 	restored(next, 1, 0, 0);
 	say_record(next, 1, "new", false);
 	test_kernel_reset(-1);
-	run_until(f, test_call_count == 3);
+	loop_until(f->base, test_call_count == 3);
 	assert_memory_equal(test_calls[0].bytes, "one", 3);
 	assert_memory_equal(test_calls[1].bytes, "two", 3);
 	assert_memory_equal(test_calls[2].bytes, "new", 3);
@@ -499,7 +468,7 @@ static void what_is_not_there_is_closed(void **state)
 	assert_int_equal(last(next)->type, CHANNEL_CLOSE);
 	assert_int_equal(write(f->wires[1], buffer, length), length);
 	restored(next, 2, 0, 0);
-	run_until(f, last(next)->session == 2);
+	loop_until(f->base, last(next)->session == 2);
 	assert_int_equal(last(next)->type, CHANNEL_CLOSE);
 	assert_int_equal(sessions_count(f->sessions), 1);
 }
@@ -616,7 +585,7 @@ static void at_the_end_handshakes_get_a_moment(void **state)
 	assert_false(generation->handler.parked);
 	test_kernel_reset(-1);
 	/* The third one never ends; no more than the moment is lost by it. */
-	run_until(f, generation->finishing);
+	loop_until(f->base, generation->finishing);
 	assert_int_equal(test_calls[0].kind, CALL_DONE);
 	assert_int_equal(test_calls[0].number, ECONNRESET);
 	assert_int_equal(sessions_count(f->sessions), 2);

@@ -14,9 +14,9 @@
 #include <cmocka.h>
 
 #include "channel.h"
+#include "test_loop.h"
 
-#define DEADLINE_SECONDS 10
-#define TAKEN		 77 /* id of messages whose descriptor is taken */
+#define TAKEN 77 /* id of messages whose descriptor is taken */
 
 struct seen {
 	uint16_t type;
@@ -123,20 +123,13 @@ static int teardown(void **state)
 	return 0;
 }
 
-static void on_deadline(evutil_socket_t fd, short what, void *arg)
-{
-	fail_msg("nothing came within %d seconds", DEADLINE_SECONDS);
-}
-
 /* Runs the loop until a handler stops it. */
 static void run(struct fixture *f)
 {
-	const struct timeval deadline = { DEADLINE_SECONDS, 0 };
-	struct event *timer = evtimer_new(f->base, on_deadline, NULL);
+	struct event *deadline = loop_deadline(f->base);
 
-	evtimer_add(timer, &deadline);
 	event_base_dispatch(f->base);
-	event_free(timer);
+	event_free(deadline);
 }
 
 static void run_until(struct fixture *f, struct end *end, size_t count)
@@ -478,7 +471,7 @@ static void answers_go_out_after_the_other_side_was_shut(void **state)
 	assert_int_equal(channel_send(f->left.channel, CHANNEL_DONE, 1, false, NULL, 0), 0);
 	while (raw_receive(f) > 0)
 		got++;
-	assert_int_equal(channel_flush(f->left.channel, DEADLINE_SECONDS * 1000), 0);
+	assert_int_equal(channel_flush(f->left.channel, LOOP_DEADLINE * 1000), 0);
 	while (raw_receive(f) > 0)
 		got++;
 	assert_int_equal(got, sent + 1);
@@ -486,7 +479,7 @@ static void answers_go_out_after_the_other_side_was_shut(void **state)
 	close(f->raw);
 	f->raw = -1;
 	assert_int_equal(channel_send(f->left.channel, CHANNEL_DONE, 1, false, NULL, 0), -EPIPE);
-	assert_int_equal(channel_flush(f->left.channel, DEADLINE_SECONDS * 1000), -EPIPE);
+	assert_int_equal(channel_flush(f->left.channel, LOOP_DEADLINE * 1000), -EPIPE);
 }
 
 /* The other side never reads: bulk is bounded, and so is everything. */

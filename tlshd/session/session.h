@@ -26,7 +26,7 @@ struct resume;
 struct returned;
 struct succession;
 
-#define SESSION_MAX_HANDSHAKES 8192 /* that run at the same time */
+#define SESSION_MAX_HANDSHAKES 16384 /* that run at the same time; as many as the module lets */
 #define SESSION_MAX_RECORD     64   /* bytes of a record of ours: alert or KeyUpdate */
 #define SESSION_RANDOM	       32   /* bytes of a hello's random */
 

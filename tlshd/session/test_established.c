@@ -13,13 +13,10 @@
 
 #include <cmocka.h>
 
-#include "test_rig.h"
+#include "test_fixture.h"
 
-#define UPDATE	      "\x18\0\0\1\0"
-#define UPDATE_ASKING "\x18\0\0\1\1"
 /* lifetime 3600, age_add, nonce of 1, ticket of 4, no extensions */
-#define TICKET	      "\4\0\0\x12\0\0\x0e\x10\1\2\3\4\1\0\0\4tick\0\0"
-#define SIZE(text)    (sizeof(text) - 1)
+#define TICKET "\4\0\0\x12\0\0\x0e\x10\1\2\3\4\1\0\0\4tick\0\0"
 
 static const char config[] = "[profile client]\n"
 			     "truststore = ca.pem\n"
@@ -33,57 +30,15 @@ static const char config[] = "[profile client]\n"
 			     "private_key = server.key\n"
 			     "rekey_seconds = 1\n";
 
-static struct rig rig;
-
-static int set_up(void **state)
-{
-	rig_enter_folder();
-	rig_start(&rig, config);
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	rig_stop(&rig);
-	rig_leave_folder();
-	return 0;
-}
-
-typedef struct peer *(*make_peer)(const struct peer_setup *setup);
-
-static void establish(struct connection *c, uint32_t role, const char *profile, int version,
-		      make_peer make)
-{
-	struct peer_setup setup = { .version = version };
-	struct attr_builder options = rig_options(role, profile);
-
-	if (role == TLS_HANDOFF_CLIENT) {
-		attr_put_string(&options, CHANNEL_A_PEER_NAME, "localhost");
-		setup.server = true;
-		setup.certificate = "server.pem";
-		setup.key = "server.key";
-	}
-	connection_open(c, &rig, &options, make(&setup));
-	connection_run(c);
-	if (c->failed)
-		fail_msg("failed: %s", c->words);
-}
-
-static void establish_client(struct connection *c)
-{
-	establish(c, TLS_HANDOFF_CLIENT, "client", 13, peer_openssl);
-}
-
 static void key_update_of_the_peer_in_both_roles(void **state)
 {
-	static const make_peer makes[] = { peer_openssl, peer_gnutls };
 	struct connection c;
 
 	for (size_t i = 0; i < 4; i++) {
 		bool client = i % 2;
 
-		establish(&c, client ? TLS_HANDOFF_CLIENT : TLS_HANDOFF_SERVER,
-			  client ? "client" : "server", 13, makes[i / 2]);
+		establish(&c, client ? TLS_HANDOFF_CLIENT : TLS_HANDOFF_SERVER, NULL, 13,
+			  peers[i / 2]);
 		connection_exchange(&c);
 		for (unsigned int n = 1; n <= 5; n++) {
 			peer_key_update(c.peer, false);
@@ -97,25 +52,17 @@ static void key_update_of_the_peer_in_both_roles(void **state)
 
 static void key_update_with_every_cipher(void **state)
 {
-	static const char *const suites[] = {
-		"TLS_AES_256_GCM_SHA384",
-		"TLS_AES_128_GCM_SHA256",
-		"TLS_CHACHA20_POLY1305_SHA256",
-		"TLS_AES_128_CCM_SHA256",
-	};
+	struct peer_setup setup = peer_for(TLS_HANDOFF_SERVER, 13);
 	struct connection c;
 
-	for (size_t i = 0; i < sizeof(suites) / sizeof(suites[0]); i++) {
-		const struct peer_setup setup = { .version = 13, .ciphers = suites[i] };
-		struct attr_builder options = rig_options(TLS_HANDOFF_SERVER, "server");
-
-		connection_open(&c, &rig, &options, peer_openssl(&setup));
-		connection_run(&c);
-		assert_true(c.done);
+	for (size_t i = 0; i < SUITES; i++) {
+		if (suites[i].version != setup.version)
+			continue;
+		setup.ciphers = suites[i].openssl;
+		establish_with(&c, TLS_HANDOFF_SERVER, NULL, &setup, peer_openssl);
 		peer_key_update(c.peer, true);
 		connection_divert(&c);
-		while (!c.tx_updates)
-			assert_true(rig_step(&rig));
+		connection_await_updates(&c, 1);
 		connection_exchange(&c);
 		connection_close(&c);
 	}
@@ -125,12 +72,11 @@ static void key_update_that_asks_for_ours(void **state)
 {
 	struct connection c;
 
-	establish(&c, TLS_HANDOFF_SERVER, "server", 13, peer_openssl);
+	establish_server(&c, 13);
 	for (unsigned int n = 1; n <= 5; n++) {
 		peer_key_update(c.peer, true);
 		connection_divert(&c);
-		while (c.tx_updates < n)
-			assert_true(rig_step(&rig));
+		connection_await_updates(&c, n);
 		connection_exchange(&c);
 		assert_int_equal(c.rx_updates, n);
 	}
@@ -141,13 +87,12 @@ static void key_updates_that_cross(void **state)
 {
 	struct connection c;
 
-	establish(&c, TLS_HANDOFF_SERVER, "server", 13, peer_openssl);
+	establish_server(&c, 13);
 	for (unsigned int n = 1; n <= 3; n++) {
 		rig_send(&rig, CHANNEL_REKEY, c.id, NULL, 0);
 		peer_key_update(c.peer, true);
 		connection_divert(&c);
-		while (c.tx_updates < 2 * n)
-			assert_true(rig_step(&rig));
+		connection_await_updates(&c, 2 * n);
 		connection_exchange(&c);
 	}
 	connection_close(&c);
@@ -158,7 +103,7 @@ static void key_updates_wished_for_while_one_is_unsent_are_one(void **state)
 	const struct tls_handoff_event event = { TLS_HANDOFF_EVENT_REKEY, 0 };
 	struct connection c;
 
-	establish(&c, TLS_HANDOFF_SERVER, "server", 13, peer_openssl);
+	establish_server(&c, 13);
 	c.stuck = true;
 	for (unsigned int n = 1; n <= 20; n++) {
 		peer_key_update(c.peer, true);
@@ -173,15 +118,13 @@ static void key_updates_wished_for_while_one_is_unsent_are_one(void **state)
 	/* It is out: one more serves all of them, and then there is nothing left to say */
 	c.stuck = false;
 	rig_send(&rig, CHANNEL_SENT, c.id, NULL, 0);
-	while (c.tx_updates < 2)
-		assert_true(rig_step(&rig));
+	connection_await_updates(&c, 2);
 	rig_send(&rig, CHANNEL_SENT, c.id, NULL, 0);
 	connection_exchange(&c);
 	assert_int_equal(c.tx_updates, 2);
 	peer_key_update(c.peer, true);
 	connection_divert(&c);
-	while (c.tx_updates < 3)
-		assert_true(rig_step(&rig));
+	connection_await_updates(&c, 3);
 	connection_exchange(&c);
 	connection_close(&c);
 }
@@ -193,12 +136,10 @@ static void key_update_of_our_own(void **state)
 
 	establish(&c, TLS_HANDOFF_SERVER, "server", 13, peer_gnutls);
 	rig_send(&rig, CHANNEL_REKEY, c.id, NULL, 0);
-	while (c.tx_updates < 1)
-		assert_true(rig_step(&rig));
+	connection_await_updates(&c, 1);
 	connection_exchange(&c);
 	connection_record(&c, TLS_HANDOFF_RECORD_EVENT, &event, sizeof(event));
-	while (c.tx_updates < 2)
-		assert_true(rig_step(&rig));
+	connection_await_updates(&c, 2);
 	connection_exchange(&c);
 	assert_int_equal(c.rx_updates, 0);
 	connection_close(&c);
@@ -207,14 +148,12 @@ static void key_update_of_our_own(void **state)
 static void key_update_is_asked_of_a_peer_whose_key_is_used_up(void **state)
 {
 	const struct tls_handoff_event event = { TLS_HANDOFF_EVENT_PEER_REKEY, 0 };
-	static const make_peer makes[] = { peer_openssl, peer_gnutls };
 	struct connection c;
 
 	for (size_t i = 0; i < 2; i++) {
-		establish(&c, TLS_HANDOFF_SERVER, "server", 13, makes[i]);
+		establish(&c, TLS_HANDOFF_SERVER, "server", 13, peers[i]);
 		connection_record(&c, TLS_HANDOFF_RECORD_EVENT, &event, sizeof(event));
-		while (c.tx_updates < 1)
-			assert_true(rig_step(&rig));
+		connection_await_updates(&c, 1);
 		connection_exchange(&c);
 		connection_exchange(&c);
 		assert_int_equal(c.rx_updates, 1);
@@ -237,7 +176,7 @@ static void key_update_that_was_lost_with_the_agent_is_sent_again(void **state)
 	struct connection c;
 	struct peer *peer;
 
-	establish(&c, TLS_HANDOFF_SERVER, "server", 13, peer_openssl);
+	establish_server(&c, 13);
 	kernels = c.rx;
 	peer_key_update(c.peer, false);
 	connection_divert(&c);
@@ -252,19 +191,16 @@ static void key_update_that_was_lost_with_the_agent_is_sent_again(void **state)
 	peer = c.peer;
 	c.peer = NULL;
 	rig_send(&rig, CHANNEL_REKEY, c.id, NULL, 0);
-	while (c.tx_updates < 1)
-		assert_true(rig_step(&rig));
+	connection_await_updates(&c, 1);
 	c.peer = peer;
 	c.tx = kernels;
 	resync(&c, 0, 1);
-	while (c.tx_updates < 2)
-		assert_true(rig_step(&rig));
+	connection_await_updates(&c, 2);
 	connection_exchange(&c);
 	/* And it goes on from there. */
 	resync(&c, 1, 1);
 	rig_send(&rig, CHANNEL_REKEY, c.id, NULL, 0);
-	while (c.tx_updates < 3)
-		assert_true(rig_step(&rig));
+	connection_await_updates(&c, 3);
 	connection_exchange(&c);
 	assert_int_equal(c.rx_updates, 2);
 	connection_close(&c);
@@ -276,10 +212,9 @@ static void key_updates_that_were_never_made_are_refused(void **state)
 	struct connection c;
 
 	for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
-		establish(&c, TLS_HANDOFF_SERVER, "server", 13, peer_openssl);
+		establish_server(&c, 13);
 		resync(&c, counts[i][0], counts[i][1]);
-		while (!c.failed)
-			assert_true(rig_step(&rig));
+		connection_await_failure(&c);
 		assert_int_equal(c.status, EPROTO);
 		connection_close(&c);
 	}
@@ -290,8 +225,7 @@ static void key_update_when_the_key_is_old(void **state)
 	struct connection c;
 
 	establish(&c, TLS_HANDOFF_SERVER, "fast", 13, peer_openssl);
-	while (c.tx_updates < 2)
-		assert_true(rig_step(&rig));
+	connection_await_updates(&c, 2);
 	connection_exchange(&c);
 	connection_close(&c);
 }
@@ -300,29 +234,17 @@ static void a_used_up_tls_1_2_key_closes_the_connection(void **state)
 {
 	struct connection c;
 
-	establish(&c, TLS_HANDOFF_SERVER, "server", 12, peer_openssl);
+	establish_server(&c, 12);
 	rig_send(&rig, CHANNEL_REKEY, c.id, NULL, 0);
-	while (!c.failed)
-		assert_true(rig_step(&rig));
+	connection_await_failure(&c);
 	assert_int_equal(c.status, EKEYEXPIRED);
 	assert_int_equal(c.alert_record, 0);
 	connection_close(&c);
 }
 
-/* Sends one record as the peer would and waits for what follows from it. */
-static void feed(struct connection *c, uint8_t type, const void *data, size_t length)
-{
-	unsigned int answers = c->continues + c->rx_updates;
-
-	connection_record(c, type, data, length);
-	while (!c->failed && c->continues + c->rx_updates == answers)
-		assert_true(rig_step(&rig));
-}
-
 static void expect_alert(struct connection *c, int alert, uint32_t status)
 {
-	while (!c->failed)
-		assert_true(rig_step(&rig));
+	connection_await_failure(c);
 	assert_int_equal(c->alert_record, alert);
 	assert_int_equal(c->alert_level, 2);
 	assert_int_equal(c->alert_sent, alert);
@@ -335,7 +257,7 @@ static void tickets_are_taken_and_reading_goes_on(void **state)
 	static const char two[] = TICKET TICKET;
 	struct connection c;
 
-	establish_client(&c);
+	establish_client(&c, 13);
 	feed(&c, 22, TICKET, SIZE(TICKET));
 	assert_int_equal(c.continues, 1);
 	assert_int_equal(c.last_continue, TLS_HANDOFF_CONTINUE_DONE);
@@ -349,7 +271,7 @@ static void a_key_update_behind_a_ticket_in_one_record_counts(void **state)
 	static const char both[] = TICKET UPDATE;
 	struct connection c;
 
-	establish_client(&c);
+	establish_client(&c, 13);
 	feed(&c, 22, both, SIZE(both));
 	assert_int_equal(c.rx_updates, 1);
 	assert_int_equal(c.continues, 0);
@@ -365,7 +287,7 @@ static void fragments_are_put_together_wherever_they_are_cut(void **state)
 		/* a cut between the two messages leaves nothing to wait for */
 		bool clean = cut == SIZE(TICKET);
 
-		establish_client(&c);
+		establish_client(&c, 13);
 		feed(&c, 22, message, cut);
 		assert_int_equal(c.last_continue,
 				 clean ? TLS_HANDOFF_CONTINUE_DONE : TLS_HANDOFF_CONTINUE_MORE);
@@ -380,7 +302,7 @@ static void one_byte_a_record_is_put_together(void **state)
 {
 	struct connection c;
 
-	establish_client(&c);
+	establish_client(&c, 13);
 	for (size_t i = 0; i + 1 < SIZE(UPDATE); i++) {
 		feed(&c, 22, &UPDATE[i], 1);
 		assert_int_equal(c.last_continue, TLS_HANDOFF_CONTINUE_MORE);
@@ -418,10 +340,9 @@ static void malformed_handshake_records_end_the_connection(void **state)
 	struct connection c;
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		establish_client(&c);
+		establish_client(&c, 13);
 		connection_record(&c, 22, cases[i].data, cases[i].length);
-		while (!c.failed)
-			assert_true(rig_step(&rig));
+		connection_await_failure(&c);
 		if (c.alert_record != cases[i].alert)
 			fail_msg("%s: alert %d, expected %d", cases[i].name, c.alert_record,
 				 cases[i].alert);
@@ -433,7 +354,7 @@ static void another_record_between_fragments_ends_the_connection(void **state)
 {
 	struct connection c;
 
-	establish_client(&c);
+	establish_client(&c, 13);
 	feed(&c, 22, UPDATE, 2);
 	connection_record(&c, 21, "\1\x5a", 2); /* user_canceled */
 	expect_alert(&c, 10, EPROTO);
@@ -443,7 +364,7 @@ static void a_ticket_from_a_client_ends_the_connection(void **state)
 {
 	struct connection c;
 
-	establish(&c, TLS_HANDOFF_SERVER, "server", 13, peer_openssl);
+	establish_server(&c, 13);
 	connection_record(&c, 22, TICKET, SIZE(TICKET));
 	expect_alert(&c, 10, EPROTO);
 }
@@ -454,7 +375,7 @@ static void records_of_other_types_end_the_connection(void **state)
 	struct connection c;
 
 	for (size_t i = 0; i < sizeof(types); i++) {
-		establish_client(&c);
+		establish_client(&c, 13);
 		connection_record(&c, types[i], "\1", 1);
 		expect_alert(&c, 10, EPROTO);
 	}
@@ -465,7 +386,7 @@ static void key_updates_without_data_between_them_are_limited(void **state)
 	const struct tls_handoff_event data = { TLS_HANDOFF_EVENT_DATA, 0 };
 	struct connection c;
 
-	establish_client(&c);
+	establish_client(&c, 13);
 	for (int round = 0; round < 3; round++) {
 		connection_record(&c, TLS_HANDOFF_RECORD_EVENT, &data, sizeof(data));
 		for (int i = 0; i < 32; i++)
@@ -480,28 +401,26 @@ static void alerts_of_the_peer(void **state)
 {
 	struct connection c;
 
-	establish_client(&c);
+	establish_client(&c, 13);
 	connection_record(&c, 21, "\1\0", 2);	/* close_notify */
 	connection_record(&c, 21, "\1\x5a", 2); /* user_canceled */
 	feed(&c, 22, TICKET, SIZE(TICKET));	/* still there */
 	connection_record(&c, 21, "\1\x50", 2); /* fatal whatever its level */
-	while (!c.failed)
-		assert_true(rig_step(&rig));
+	connection_await_failure(&c);
 	assert_int_equal(c.status, ECONNRESET);
 	assert_int_equal(c.alert_received, 80);
 	assert_int_equal(c.alert_record, -1);
 	assert_non_null(strstr(c.words, "internal_error"));
 	connection_close(&c);
 
-	establish_client(&c);
+	establish_client(&c, 13);
 	connection_record(&c, 21, "\1", 1);
 	expect_alert(&c, 50, EPROTO);
 
-	establish(&c, TLS_HANDOFF_SERVER, "server", 12, peer_openssl);
+	establish_server(&c, 12);
 	connection_record(&c, 21, "\1\x64", 2); /* a warning of TLS 1.2 */
 	connection_record(&c, 21, "\2\x28", 2);
-	while (!c.failed)
-		assert_true(rig_step(&rig));
+	connection_await_failure(&c);
 	assert_int_equal(c.alert_received, 40);
 	connection_close(&c);
 }
@@ -523,10 +442,9 @@ static void records_that_fail_in_the_kernel_are_told_to_the_peer(void **state)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct tls_handoff_event event = { TLS_HANDOFF_EVENT_FAILED, cases[i].error };
 
-		establish(&c, TLS_HANDOFF_SERVER, "server", i % 2 ? 12 : 13, peer_openssl);
+		establish_server(&c, i % 2 ? 12 : 13);
 		connection_record(&c, TLS_HANDOFF_RECORD_EVENT, &event, sizeof(event));
-		while (!c.failed)
-			assert_true(rig_step(&rig));
+		connection_await_failure(&c);
 		assert_int_equal(peer_read(c.peer, &byte, 1), -1);
 		assert_int_equal(peer_alert(c.peer), cases[i].alert);
 		expect_alert(&c, cases[i].alert, cases[i].error);
@@ -535,15 +453,14 @@ static void records_that_fail_in_the_kernel_are_told_to_the_peer(void **state)
 
 static void renegotiation_is_declined(void **state)
 {
-	static const make_peer makes[] = { peer_openssl, peer_gnutls };
 	struct connection c;
 
 	for (size_t i = 0; i < 3; i++) {
 		/* HelloRequest from both kinds of server, ClientHello from OpenSSL */
 		bool client = i < 2;
 
-		establish(&c, client ? TLS_HANDOFF_CLIENT : TLS_HANDOFF_SERVER,
-			  client ? "client" : "server", 12, makes[i % 2]);
+		establish(&c, client ? TLS_HANDOFF_CLIENT : TLS_HANDOFF_SERVER, NULL, 12,
+			  peers[i % 2]);
 		peer_renegotiate(c.peer);
 		connection_divert(&c);
 		while (c.alert_record < 0)
@@ -608,5 +525,5 @@ int main(void)
 		cmocka_unit_test(the_environment_cannot_ask_for_secrets),
 	};
 
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	return cmocka_run_group_tests(tests, fixture_set_up(config), fixture_tear_down);
 }

@@ -11,49 +11,7 @@
 
 #include <cmocka.h>
 
-#include "test_rig.h"
-
-static const char config[] = "[profile client]\n"
-			     "truststore = ca.pem\n"
-			     "[profile server]\n"
-			     "truststore = ca.pem\n"
-			     "certificate = server.pem\n"
-			     "private_key = server.key\n";
-
-static struct rig rig;
-
-static int set_up(void **state)
-{
-	rig_enter_folder();
-	rig_start(&rig, config);
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	rig_stop(&rig);
-	rig_leave_folder();
-	return 0;
-}
-
-typedef struct peer *(*make_peer)(const struct peer_setup *setup);
-
-static void establish(struct connection *c, uint32_t role, struct peer_setup setup, make_peer make)
-{
-	bool client = role == TLS_HANDOFF_CLIENT;
-	struct attr_builder options = rig_options(role, client ? "client" : "server");
-
-	if (client) {
-		attr_put_string(&options, CHANNEL_A_PEER_NAME, "localhost");
-		setup.server = true;
-		setup.certificate = "server.pem";
-		setup.key = "server.key";
-	}
-	connection_open(c, &rig, &options, make(&setup));
-	connection_run(c);
-	if (c->failed)
-		fail_msg("failed: %s", c->words);
-}
+#include "test_fixture.h"
 
 /* One exporter, here and there */
 static void compare(struct connection *c, const char *label, const char *context, size_t length)
@@ -95,21 +53,23 @@ static void compare_all(struct connection *c)
 		assert_memory_not_equal(absent, c->export, sizeof(absent));
 }
 
-static void run(int version, const char *const *suites, size_t count)
+static void run(int version)
 {
-	static const make_peer makes[] = { peer_openssl, peer_gnutls };
+	struct peer_setup setup;
 	struct connection c;
 
 	for (uint32_t role = TLS_HANDOFF_CLIENT; role <= TLS_HANDOFF_SERVER; role++) {
-		for (size_t i = 0; i < 2; i++) {
-			establish(&c, role, (struct peer_setup){ .version = version }, makes[i]);
+		for (size_t i = 0; i < PEERS; i++) {
+			establish(&c, role, NULL, version, peers[i]);
 			compare_all(&c);
 			connection_close(&c);
 		}
-		for (size_t i = 0; i < count; i++) {
-			establish(&c, role,
-				  (struct peer_setup){ .version = version, .ciphers = suites[i] },
-				  peer_openssl);
+		setup = peer_for(role, version);
+		for (size_t i = 0; i < SUITES; i++) {
+			if (suites[i].version != version)
+				continue;
+			setup.ciphers = suites[i].openssl;
+			establish_with(&c, role, NULL, &setup, peer_openssl);
 			compare_all(&c);
 			connection_close(&c);
 		}
@@ -118,26 +78,12 @@ static void run(int version, const char *const *suites, size_t count)
 
 static void tls_1_3_in_both_roles_with_every_cipher(void **state)
 {
-	static const char *const suites[] = {
-		"TLS_AES_256_GCM_SHA384",
-		"TLS_AES_128_GCM_SHA256",
-		"TLS_CHACHA20_POLY1305_SHA256",
-		"TLS_AES_128_CCM_SHA256",
-	};
-
-	run(13, suites, 4);
+	run(13);
 }
 
 static void tls_1_2_in_both_roles_with_every_cipher(void **state)
 {
-	static const char *const suites[] = {
-		"ECDHE-ECDSA-AES256-GCM-SHA384",
-		"ECDHE-ECDSA-AES128-GCM-SHA256",
-		"ECDHE-ECDSA-CHACHA20-POLY1305",
-		"ECDHE-ECDSA-AES128-CCM",
-	};
-
-	run(12, suites, 4);
+	run(12);
 }
 
 /* RFC 9266 */
@@ -148,7 +94,7 @@ static void the_channel_binding_is_the_peers(void **state)
 
 	for (uint32_t role = TLS_HANDOFF_CLIENT; role <= TLS_HANDOFF_SERVER; role++) {
 		for (int version = 12; version <= 13; version++) {
-			establish(&c, role, (struct peer_setup){ .version = version }, peer_gnutls);
+			establish(&c, role, NULL, version, peer_gnutls);
 			peer_binding(c.peer, theirs);
 			connection_export(&c, "EXPORTER-Channel-Binding", (const uint8_t *)"", 0,
 					  sizeof(theirs));
@@ -163,11 +109,10 @@ static void key_updates_change_nothing(void **state)
 {
 	struct connection c;
 
-	establish(&c, TLS_HANDOFF_SERVER, (struct peer_setup){ .version = 13 }, peer_openssl);
+	establish_server(&c, 13);
 	peer_key_update(c.peer, true);
 	connection_divert(&c);
-	while (!c.tx_updates)
-		assert_true(rig_step(&rig));
+	connection_await_updates(&c, 1);
 	compare_all(&c);
 	connection_close(&c);
 }
@@ -177,8 +122,7 @@ static void a_successor_says_the_same(void **state)
 	struct connection c[2];
 
 	for (int i = 0; i < 2; i++)
-		establish(&c[i], TLS_HANDOFF_SERVER, (struct peer_setup){ .version = 12 + i },
-			  peer_openssl);
+		establish_server(&c[i], 12 + i);
 	rig_succeed(&rig);
 	for (int i = 0; i < 2; i++) {
 		compare_all(&c[i]);
@@ -188,33 +132,31 @@ static void a_successor_says_the_same(void **state)
 
 static void a_resumed_session_has_a_secret_of_its_own(void **state)
 {
-	struct peer_memory *memory = peer_memory_new();
+	const struct peer_setup setup = { .version = 13, .memory = peer_memory_new() };
 	uint8_t first[32];
 	struct connection c;
 
-	establish(&c, TLS_HANDOFF_SERVER, (struct peer_setup){ .version = 13, .memory = memory },
-		  peer_openssl);
+	establish_with(&c, TLS_HANDOFF_SERVER, NULL, &setup, peer_openssl);
 	connection_exchange(&c);
 	peer_remember(c.peer);
 	compare(&c, "EXPERIMENTAL a label", NULL, sizeof(first));
 	memcpy(first, c.export, sizeof(first));
 	connection_close(&c);
-	establish(&c, TLS_HANDOFF_SERVER, (struct peer_setup){ .version = 13, .memory = memory },
-		  peer_openssl);
+	establish_with(&c, TLS_HANDOFF_SERVER, NULL, &setup, peer_openssl);
 	assert_true(peer_resumed(c.peer));
 	compare_all(&c);
 	compare(&c, "EXPERIMENTAL a label", NULL, sizeof(first));
 	assert_memory_not_equal(first, c.export, sizeof(first));
 	connection_close(&c);
-	peer_memory_free(memory);
+	peer_memory_free(setup.memory);
 }
 
 static void tls_1_2_needs_an_extended_master_secret(void **state)
 {
+	const struct peer_setup setup = { .version = 12, .no_master_secret = true };
 	struct connection c;
 
-	establish(&c, TLS_HANDOFF_SERVER,
-		  (struct peer_setup){ .version = 12, .no_master_secret = true }, peer_openssl);
+	establish_with(&c, TLS_HANDOFF_SERVER, NULL, &setup, peer_openssl);
 	connection_export(&c, "EXPERIMENTAL a label", NULL, 0, 32);
 	assert_int_equal(c.export_error, EOPNOTSUPP);
 	assert_int_equal(c.export_length, 0);
@@ -233,8 +175,7 @@ static void what_cannot_be_is_einval(void **state)
 	memset(long_label, 'l', 256);
 	long_label[256] = 0;
 	for (int version = 12; version <= 13; version++) {
-		establish(&c, TLS_HANDOFF_SERVER, (struct peer_setup){ .version = version },
-			  peer_openssl);
+		establish_server(&c, version);
 		connection_export(&c, "", NULL, 0, 32);
 		assert_int_equal(c.export_error, EINVAL);
 		connection_export(&c, "a label", NULL, 0, 0);
@@ -272,10 +213,9 @@ static void a_malformed_request_ends_the_session(void **state)
 	struct connection c;
 
 	for (size_t i = 0; i < 5; i++) {
-		establish(&c, TLS_HANDOFF_SERVER, (struct peer_setup){ 0 }, peer_openssl);
+		establish_server(&c, 0);
 		rig_send(&rig, CHANNEL_EXPORT, c.id, cases[i], lengths[i]);
-		while (!c.failed)
-			assert_true(rig_step(&rig));
+		connection_await_failure(&c);
 		assert_int_equal(c.status, EPROTO);
 		connection_close(&c);
 	}
@@ -295,5 +235,6 @@ int main(void)
 		cmocka_unit_test(a_malformed_request_ends_the_session),
 	};
 
-	return cmocka_run_group_tests_name("exporter", tests, set_up, tear_down);
+	return cmocka_run_group_tests_name("exporter", tests, fixture_set_up(client_and_server),
+					   fixture_tear_down);
 }

@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 #include "test_pki.h"
-#include "test_rig.h"
+#include "test_fixture.h"
 
 static const char config[] = "[profile default]\n"
 			     "truststore = ca.pem\n"
@@ -58,24 +58,6 @@ static const char config[] = "[profile default]\n"
 			     "[profile pinned]\n"
 			     "truststore = server.pem\n";
 
-static struct rig rig;
-
-static int set_up(void **state)
-{
-	rig_enter_folder();
-	rig_start(&rig, config);
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	rig_stop(&rig);
-	rig_leave_folder();
-	return 0;
-}
-
-typedef struct peer *(*make_peer)(const struct peer_setup *setup);
-
 static void as_client(const char *profile, const char *name, make_peer make,
 		      const struct peer_setup *setup, struct connection *c)
 {
@@ -101,23 +83,6 @@ static void as_server(const char *profile, make_peer make, const struct peer_set
 			 setup->version, c->words);
 }
 
-struct suite {
-	int version;
-	uint16_t cipher;
-	const char *openssl, *gnutls;
-};
-
-static const struct suite suites[] = {
-	{ 13, TLS_CIPHER_AES_GCM_256, "TLS_AES_256_GCM_SHA384", "+AES-256-GCM" },
-	{ 13, TLS_CIPHER_AES_GCM_128, "TLS_AES_128_GCM_SHA256", "+AES-128-GCM" },
-	{ 13, TLS_CIPHER_CHACHA20_POLY1305, "TLS_CHACHA20_POLY1305_SHA256", "+CHACHA20-POLY1305" },
-	{ 13, TLS_CIPHER_AES_CCM_128, "TLS_AES_128_CCM_SHA256", "+AES-128-CCM" },
-	{ 12, TLS_CIPHER_AES_GCM_256, "ECDHE-ECDSA-AES256-GCM-SHA384", "+AES-256-GCM" },
-	{ 12, TLS_CIPHER_AES_GCM_128, "ECDHE-ECDSA-AES128-GCM-SHA256", "+AES-128-GCM" },
-	{ 12, TLS_CIPHER_CHACHA20_POLY1305, "ECDHE-ECDSA-CHACHA20-POLY1305", "+CHACHA20-POLY1305" },
-	{ 12, TLS_CIPHER_AES_CCM_128, "ECDHE-ECDSA-AES128-CCM", "+AES-128-CCM" },
-};
-
 static void check_suite(const struct connection *c, const struct suite *suite)
 {
 	assert_int_equal(c->version, suite->version == 13 ? TLS_1_3_VERSION : TLS_1_2_VERSION);
@@ -129,13 +94,11 @@ static void check_suite(const struct connection *c, const struct suite *suite)
 
 static void run_suites(make_peer make, bool openssl)
 {
-	struct peer_setup server = { .server = true,
-				     .certificate = "server.pem",
-				     .key = "server.key" };
+	struct peer_setup server = peer_for(TLS_HANDOFF_CLIENT, 0);
 	struct peer_setup client = { .ca = "ca.pem", .server_name = "localhost" };
 	struct connection c;
 
-	for (size_t i = 0; i < sizeof(suites) / sizeof(suites[0]); i++) {
+	for (size_t i = 0; i < SUITES; i++) {
 		server.version = client.version = suites[i].version;
 		server.ciphers = client.ciphers = openssl ? suites[i].openssl : suites[i].gnutls;
 		as_client("client", "localhost", make, &server, &c);
@@ -168,9 +131,7 @@ static void the_identity_is_the_name_that_matched(void **state)
 		{ "server.test.", "dns:server.test" }, { "any.wild.test", "dns:*.wild.test" },
 		{ "127.0.0.1", "ip:127.0.0.1" },       { "::1", "ip:::1" },
 	};
-	const struct peer_setup server = { .server = true,
-					   .certificate = "server.pem",
-					   .key = "server.key" };
+	const struct peer_setup server = peer_for(TLS_HANDOFF_CLIENT, 0);
 	struct connection c;
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -261,9 +222,7 @@ static void a_group_that_was_not_guessed_takes_a_second_hello(void **state)
 static void a_slow_key_holds_up_nobody_else(void **state)
 {
 	const struct peer_setup client = { .server_name = "localhost" };
-	const struct peer_setup server = { .server = true,
-					   .certificate = "server.pem",
-					   .key = "server.key" };
+	const struct peer_setup server = peer_for(TLS_HANDOFF_CLIENT, 0);
 	struct attr_builder options = rig_options(TLS_HANDOFF_SERVER, "default");
 	struct connection waiting, c;
 
@@ -432,9 +391,7 @@ static void alpn_is_chosen_by_our_preference(void **state)
 
 static void limits_of_the_profile_are_passed_on(void **state)
 {
-	const struct peer_setup server = { .server = true,
-					   .certificate = "server.pem",
-					   .key = "server.key" };
+	const struct peer_setup server = peer_for(TLS_HANDOFF_CLIENT, 0);
 	struct connection c;
 
 	/* as few records as can hold so many bytes; and a revocation list that has others */
@@ -449,9 +406,7 @@ static void limits_of_the_profile_are_passed_on(void **state)
 
 static void a_certificate_may_be_its_own_anchor(void **state)
 {
-	const struct peer_setup server = { .server = true,
-					   .certificate = "server.pem",
-					   .key = "server.key" };
+	const struct peer_setup server = peer_for(TLS_HANDOFF_CLIENT, 0);
 	struct connection c;
 
 	as_client("pinned", "localhost", peer_openssl, &server, &c);
@@ -510,5 +465,5 @@ int main(void)
 		cmocka_unit_test(the_peers_record_size_limit_is_passed_on),
 	};
 
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	return cmocka_run_group_tests(tests, fixture_set_up(config), fixture_tear_down);
 }

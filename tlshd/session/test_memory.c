@@ -4,7 +4,6 @@
  * connections is the first argument, by default 2,000 as server and 5,000 as
  * client, where the tickets, of which there are at most so many, come on top.
  */
-#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -13,13 +12,14 @@
 
 #include <cmocka.h>
 
+#include "awaiting.h"
+#include "test_fixture.h"
 #include "test_looker.h"
-#include "test_rig.h"
 #include "tickets.h"
 
-#define GOOD_BYTES 256	/* what it comes to once the handshakes' memory is given back */
-#define PATIENCE   100	/* looks of 100 ms */
-#define MAX_BYTES  1024 /* promised for each connection */
+#define GOOD_BYTES 256	 /* what it comes to once the handshakes' memory is given back */
+#define PATIENCE   10000 /* ms until then, before what it comes to is judged */
+#define MAX_BYTES  1024	 /* promised for each connection */
 
 static const char config[] = "[profile server]\n"
 			     "truststore = ca.pem\n"
@@ -28,34 +28,31 @@ static const char config[] = "[profile server]\n"
 
 static size_t wanted; /* 0: the default */
 
-static void open_one(struct rig *rig, uint32_t role, struct connection *c)
+static void open_one(uint32_t role, struct connection *c)
 {
-	const struct peer_setup client = { .server_name = "localhost" }, server = {
-		.server = true,
-		.certificate = "server.pem",
-		.key = "server.key",
-	};
 	struct attr_builder options = rig_options(role, "server");
+	struct peer_setup setup = peer_for(role, 0);
 	char remote[32];
 
 	/* a peer of its own, so that nothing is resumed and every ticket is kept that can be */
-	snprintf(remote, sizeof(remote), "192.0.2.1:%llu", (unsigned long long)rig->last_id);
+	snprintf(remote, sizeof(remote), "192.0.2.1:%llu", (unsigned long long)rig.last_id);
 	attr_put_string(&options, CHANNEL_A_REMOTE, remote);
 	if (role == TLS_HANDOFF_CLIENT)
 		attr_put_string(&options, CHANNEL_A_PEER_NAME, "localhost");
-	connection_open(c, rig, &options,
-			peer_openssl(role == TLS_HANDOFF_CLIENT ? &server : &client));
+	else
+		setup.server_name = "localhost";
+	connection_open(c, &rig, &options, peer_openssl(&setup));
 }
 
 /* @number connections at the same time, which the agent then forgets or keeps. */
-static void establish(struct rig *rig, uint32_t role, size_t number, bool keep)
+static void open_many(uint32_t role, size_t number, bool keep)
 {
 	static struct connection connections[RIG_MAX_CONNECTIONS];
 	size_t open = number;
 	bool moved;
 
 	for (size_t i = 0; i < number; i++)
-		open_one(rig, role, &connections[i]);
+		open_one(role, &connections[i]);
 	while (open) {
 		moved = false;
 		open = 0;
@@ -67,7 +64,7 @@ static void establish(struct rig *rig, uint32_t role, size_t number, bool keep)
 			moved |= connection_relay(&connections[i]);
 		}
 		if (open && !moved)
-			assert_true(rig_step(rig));
+			assert_true(rig_step(&rig));
 	}
 	for (size_t i = 0; i < number; i++) {
 		/* a client's tickets */
@@ -77,7 +74,7 @@ static void establish(struct rig *rig, uint32_t role, size_t number, bool keep)
 		else
 			connection_close(&connections[i]);
 	}
-	memset(rig->connections, 0, sizeof(rig->connections));
+	memset(rig.connections, 0, sizeof(rig.connections));
 }
 
 static void measure(uint32_t role, size_t count)
@@ -85,26 +82,27 @@ static void measure(uint32_t role, size_t count)
 	const size_t at_once = 50, good = count * GOOD_BYTES +
 					  (role == TLS_HANDOFF_CLIENT ? TICKETS_MAX_BYTES / 2 : 0);
 	size_t before, after;
-	struct rig rig;
+	int64_t end;
 
 	rig_start(&rig, config);
-	establish(&rig, role, 1, false);
+	open_many(role, 1, false);
 	before = looker_memory(rig.session);
 	if (!before) {
 		rig_stop(&rig);
 		skip();
 	}
 	for (size_t i = 0; i < count; i += at_once)
-		establish(&rig, role, at_once, true);
-	/* it cleans up when it has nothing else to do */
-	for (int i = 0; i < PATIENCE; i++) {
+		open_many(role, at_once, true);
+	/* it cleans up when it has had nothing else to do for a while */
+	rig_pass(AWAITING_MAX_SECONDS + 1);
+	rig_count_becomes(&rig, "SessionsAwaiting", 0);
+	rig_pass(2);
+	end = rig_milliseconds() + PATIENCE;
+	do {
+		counted("SessionsAwaiting");
 		after = looker_memory(rig.session);
-		if (after - before <= good)
-			break;
-		poll(NULL, 0, 100);
-	}
-	rig_tickets(&rig, CHANNEL_TICKETS_SHOW);
-	assert_int_equal(rig_count(&rig, "SessionsAwaiting"), 0);
+	} while (after - before > good && rig_milliseconds() < end);
+	assert_int_equal(counted("SessionsAwaiting"), 0);
 	printf("# %zu connections as %s, %llu tickets kept: %zu KiB before, %zu KiB after, %zu bytes each\n",
 	       count, role == TLS_HANDOFF_CLIENT ? "client" : "server",
 	       rig_count(&rig, "TicketsKept"), before / 1024, after / 1024,
@@ -117,6 +115,7 @@ static int set_up(void **state)
 {
 	looker_start();
 	rig_enter_folder();
+	rig_use_clock();
 	return 0;
 }
 

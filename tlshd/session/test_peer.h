@@ -50,6 +50,8 @@ struct peer_export {
 	size_t context_length, length;
 };
 
+typedef struct peer *(*make_peer)(const struct peer_setup *setup);
+
 struct peer *peer_openssl(const struct peer_setup *setup);
 struct peer *peer_gnutls(const struct peer_setup *setup);
 void peer_free(struct peer *peer);

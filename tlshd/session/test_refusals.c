@@ -18,7 +18,7 @@
 
 #include "failure.h"
 #include "test_pki.h"
-#include "test_rig.h"
+#include "test_fixture.h"
 
 #define AT_ONCE 64
 
@@ -58,22 +58,6 @@ static const char config[] = "[profile client]\n"
 			     "[profile keyless]\n"
 			     "truststore = ca.pem\n"
 			     "certificate = p384.pem\n";
-
-static struct rig rig;
-
-static int set_up(void **state)
-{
-	rig_enter_folder();
-	rig_start(&rig, config);
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	rig_stop(&rig);
-	rig_leave_folder();
-	return 0;
-}
 
 struct refusal {
 	uint32_t status, verify;
@@ -241,9 +225,7 @@ static void a_peer_without_a_pre_shared_key_is_refused(void **state)
 {
 	const struct refusal missing = { EKEYREJECTED, TLS_HANDOFF_VERIFY_MISSING, 40,
 					 "does not use a pre-shared key" };
-	const struct peer_setup server = { .server = true,
-					   .certificate = "server.pem",
-					   .key = "server.key" };
+	const struct peer_setup server = peer_for(TLS_HANDOFF_CLIENT, 0);
 	const struct peer_setup client = { 0 };
 	struct attr_builder options = rig_options(TLS_HANDOFF_SERVER, "psk");
 	struct connection c;
@@ -344,8 +326,7 @@ static void options_are_refused(uint32_t role, const char *profile,
 		attr_put_string(&options, CHANNEL_A_PEER_NAME, "localhost");
 	set(&options);
 	connection_open(&c, &rig, &options, NULL);
-	while (!c.failed)
-		assert_true(rig_step(&rig));
+	connection_await_failure(&c);
 	if (c.status != expected->status || !strstr(c.words, expected->words))
 		fail_msg("errno %u, \"%s\"; expected %u, \"%s\"", c.status, c.words,
 			 expected->status, expected->words);
@@ -670,8 +651,7 @@ static void many_handshakes_at_once(void **state)
 
 static void expect_fail(struct connection *c, uint32_t status)
 {
-	while (!c->failed)
-		assert_true(rig_step(&rig));
+	connection_await_failure(c);
 	assert_int_equal(c->status, status);
 	connection_close(c);
 }
@@ -833,5 +813,5 @@ int main(void)
 		cmocka_unit_test(configuration_mistakes_are_named_with_their_line),
 	};
 
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	return cmocka_run_group_tests(tests, fixture_set_up(config), fixture_tear_down);
 }

@@ -2,13 +2,30 @@
 /*
  * Connections for resumption, see test_resume.h.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
-
 #include "test_resume.h"
+
+struct peer_setup resume_peer(uint32_t role, int version)
+{
+	struct peer_setup setup = peer_for(role, version);
+
+	setup.memory = peer_memory_new();
+	if (!setup.server)
+		setup.server_name = "localhost";
+	return setup;
+}
+
+void resume_with_peers(uint32_t role, const char *profile,
+		       void (*body)(struct resume_test *test, struct peer_setup *setup))
+{
+	for (size_t i = 0; i < PEERS; i++) {
+		struct peer_setup setup = resume_peer(role, 0);
+		struct resume_test test = { role, profile, peers[i], &setup };
+
+		fixture_forget(NULL);
+		body(&test, &setup);
+		peer_memory_free(setup.memory);
+	}
+}
 
 void resume_try(const struct resume_test *test, struct connection *c)
 {
@@ -23,7 +40,7 @@ void resume_try(const struct resume_test *test, struct connection *c)
 	attr_put_string(&options, CHANNEL_A_REMOTE, test->remote ? test->remote : "192.0.2.1:443");
 	if (test->more)
 		test->more(&options);
-	connection_open(c, test->rig, &options, test->make(test->setup));
+	connection_open(c, &rig, &options, test->make(test->setup));
 	connection_run(c);
 }
 
@@ -40,4 +57,28 @@ void resume_close(const struct resume_test *test, struct connection *c)
 	if (test->role == TLS_HANDOFF_SERVER)
 		peer_remember(c->peer);
 	connection_close(c);
+}
+
+void resume_expect(const struct resume_test *test, bool resumed)
+{
+	struct connection c;
+
+	resume_connect(test, &c);
+	assert_int_equal(c.resumed, resumed);
+	assert_int_equal(peer_resumed(c.peer), resumed);
+	resume_close(test, &c);
+}
+
+void resume_expect_again(const struct resume_test *test, bool resumed)
+{
+	struct connection c;
+
+	resume_connect(test, &c);
+	assert_int_equal(c.resumed, resumed);
+	connection_close(&c);
+}
+
+void resume_never(struct attr_builder *options)
+{
+	attr_put_u32(options, CHANNEL_A_RESUME, 0);
 }

@@ -5,12 +5,9 @@
 #ifndef TLSHD_SESSION_TEST_RESUME_H
 #define TLSHD_SESSION_TEST_RESUME_H
 
-#include "test_rig.h"
-
-typedef struct peer *(*make_peer)(const struct peer_setup *setup);
+#include "test_fixture.h"
 
 struct resume_test {
-	struct rig *rig;
 	uint32_t role; /* ours */
 	const char *profile;
 	make_peer make;
@@ -21,6 +18,11 @@ struct resume_test {
 	void (*more)(struct attr_builder *options); /* or NULL */
 };
 
+/* peer_for() with a memory, which the caller frees; a client asks for localhost. */
+struct peer_setup resume_peer(uint32_t role, int version);
+/* Runs @body with both kinds of peers, a fresh memory and fixture_forget() for each. */
+void resume_with_peers(uint32_t role, const char *profile,
+		       void (*body)(struct resume_test *test, struct peer_setup *setup));
 /* One handshake, which ends well. */
 void resume_connect(const struct resume_test *test, struct connection *c);
 /* One handshake, however it ends. */
@@ -28,5 +30,12 @@ void resume_try(const struct resume_test *test, struct connection *c);
 /* One record of data each way, so that all tickets are there; then the peer of a client's role
  * remembers the last, and both forget the connection. */
 void resume_close(const struct resume_test *test, struct connection *c);
+/* One connection that must (not) be resumed, for its tickets, too */
+void resume_expect(const struct resume_test *test, bool resumed);
+/* The same without a look at the tickets that come with it */
+void resume_expect_again(const struct resume_test *test, bool resumed);
+
+/* Options for @more */
+void resume_never(struct attr_builder *options);
 
 #endif /* TLSHD_SESSION_TEST_RESUME_H */

@@ -12,7 +12,6 @@
 
 #include "test_pki.h"
 #include "test_resume.h"
-#include "test_rig.h"
 
 static const char config[] = "[profile server]\n"
 			     "truststore = ca.pem\n"
@@ -30,39 +29,6 @@ static const char config[] = "[profile server]\n"
 			     "private_key = server.key\n"
 			     "client_cert = require\n"
 			     "resume_tls12 = yes\n";
-
-static struct rig rig;
-
-static int set_up(void **state)
-{
-	rig_enter_folder();
-	rig_start(&rig, config);
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	rig_stop(&rig);
-	rig_leave_folder();
-	return 0;
-}
-
-struct suite {
-	int version;
-	uint16_t cipher;
-	const char *openssl, *gnutls;
-};
-
-static const struct suite suites[] = {
-	{ 13, TLS_CIPHER_AES_GCM_256, "TLS_AES_256_GCM_SHA384", "+AES-256-GCM" },
-	{ 13, TLS_CIPHER_AES_GCM_128, "TLS_AES_128_GCM_SHA256", "+AES-128-GCM" },
-	{ 13, TLS_CIPHER_CHACHA20_POLY1305, "TLS_CHACHA20_POLY1305_SHA256", "+CHACHA20-POLY1305" },
-	{ 13, TLS_CIPHER_AES_CCM_128, "TLS_AES_128_CCM_SHA256", "+AES-128-CCM" },
-	{ 12, TLS_CIPHER_AES_GCM_256, "ECDHE-ECDSA-AES256-GCM-SHA384", "+AES-256-GCM" },
-	{ 12, TLS_CIPHER_AES_GCM_128, "ECDHE-ECDSA-AES128-GCM-SHA256", "+AES-128-GCM" },
-	{ 12, TLS_CIPHER_CHACHA20_POLY1305, "ECDHE-ECDSA-CHACHA20-POLY1305", "+CHACHA20-POLY1305" },
-	{ 12, TLS_CIPHER_AES_CCM_128, "ECDHE-ECDSA-AES128-CCM", "+AES-128-CCM" },
-};
 
 /* One handshake with data behind it; the signatures of ours that it took */
 static unsigned int once(struct resume_test *test, bool resumed, const struct suite *suite)
@@ -84,11 +50,11 @@ static void run_suites(uint32_t role, const char *profile, make_peer make, bool 
 	struct peer_setup setup = { .server = role == TLS_HANDOFF_CLIENT,
 				    .ca = "ca.pem",
 				    .server_name = "localhost" };
-	struct resume_test test = { &rig, role, profile, make, &setup, NULL };
+	struct resume_test test = { role, profile, make, &setup };
 
 	setup.certificate = role == TLS_HANDOFF_CLIENT ? "server.pem" : "client.pem";
 	setup.key = role == TLS_HANDOFF_CLIENT ? "server.key" : "client.key";
-	for (size_t i = 0; i < sizeof(suites) / sizeof(suites[0]); i++) {
+	for (size_t i = 0; i < SUITES; i++) {
 		setup.memory = peer_memory_new();
 		setup.version = suites[i].version;
 		setup.ciphers = openssl ? suites[i].openssl : suites[i].gnutls;
@@ -130,5 +96,6 @@ int main(void)
 		cmocka_unit_test(a_server_resumes_with_gnutls_without_its_key),
 	};
 
-	return cmocka_run_group_tests_name("resumption", tests, set_up, tear_down);
+	return cmocka_run_group_tests_name("resumption", tests, fixture_set_up(config),
+					   fixture_tear_down);
 }

@@ -16,7 +16,6 @@
 #include "test_peer_internal.h"
 #include "test_pki.h"
 #include "test_resume.h"
-#include "test_rig.h"
 
 #define HOUR 3600
 
@@ -33,78 +32,15 @@ static const char config[] = "[profile client]\n"
 			     "truststore = ca.pem\n"
 			     "resume = no\n";
 
-static struct rig rig;
-
 static int set_up(void **state)
 {
 	looker_start();
-	rig_enter_folder();
-	rig_use_clock();
-	rig_start(&rig, config);
-	return 0;
+	return fixture_set_up_clock(config)(state);
 }
 
-static int tear_down(void **state)
-{
-	rig_stop(&rig);
-	rig_leave_folder();
-	return 0;
-}
-
-/* Nothing is kept of what was, and the clock shows the present. */
-static int begin(void **state)
-{
-	if (!rig_clock_moved()) {
-		rig_tickets(&rig, CHANNEL_TICKETS_FLUSH);
-		return 0;
-	}
-	rig_stop(&rig);
-	rig_start(&rig, config);
-	return 0;
-}
-
-static unsigned long long counted(const char *name)
-{
-	rig_tickets(&rig, CHANNEL_TICKETS_SHOW);
-	return rig_count(&rig, name);
-}
-
-/* Both kinds of peers, with a fresh memory each */
 static void with_peers(void (*body)(struct resume_test *test, struct peer_setup *setup))
 {
-	static const make_peer peers[] = { peer_openssl, peer_gnutls };
-
-	for (size_t i = 0; i < sizeof(peers) / sizeof(peers[0]); i++) {
-		struct peer_setup setup = { .server = true,
-					    .certificate = "server.pem",
-					    .key = "server.key",
-					    .memory = peer_memory_new() };
-		struct resume_test test = { &rig, TLS_HANDOFF_CLIENT, "client", peers[i], &setup };
-
-		begin(NULL);
-		body(&test, &setup);
-		peer_memory_free(setup.memory);
-	}
-}
-
-static void expect(const struct resume_test *test, bool resumed)
-{
-	struct connection c;
-
-	resume_connect(test, &c);
-	assert_int_equal(c.resumed, resumed);
-	assert_int_equal(peer_resumed(c.peer), resumed);
-	resume_close(test, &c);
-}
-
-/* The same without reading the tickets that come behind the handshake */
-static void expect_again(const struct resume_test *test, bool resumed)
-{
-	struct connection c;
-
-	resume_connect(test, &c);
-	assert_int_equal(c.resumed, resumed);
-	connection_close(&c);
+	resume_with_peers(TLS_HANDOFF_CLIENT, "client", body);
 }
 
 static void once(struct resume_test *test, struct peer_setup *setup)
@@ -112,11 +48,11 @@ static void once(struct resume_test *test, struct peer_setup *setup)
 	unsigned long long kept;
 
 	setup->version = 13;
-	expect(test, false);
+	resume_expect(test, false);
 	for (kept = counted("TicketsKept"); kept; kept--)
-		expect_again(test, true);
+		resume_expect_again(test, true);
 	assert_int_equal(counted("TicketsKept"), 0);
-	expect_again(test, false);
+	resume_expect_again(test, false);
 }
 
 static void no_ticket_is_used_twice_for_resumption(void **state)
@@ -127,10 +63,10 @@ static void no_ticket_is_used_twice_for_resumption(void **state)
 static void once_in_tls12(struct resume_test *test, struct peer_setup *setup)
 {
 	setup->version = 12;
-	expect(test, false);
+	resume_expect(test, false);
 	assert_int_equal(counted("TicketsKept"), 1);
-	expect_again(test, true);
-	expect_again(test, false);
+	resume_expect_again(test, true);
+	resume_expect_again(test, false);
 }
 
 static void no_ticket_of_tls12_is_used_twice_for_resumption(void **state)
@@ -144,13 +80,13 @@ static void lifetime(struct resume_test *test, struct peer_setup *setup)
 
 	for (setup->version = 12; setup->version <= 13; setup->version++) {
 		rig_tickets(&rig, CHANNEL_TICKETS_FLUSH);
-		expect(test, false);
+		resume_expect(test, false);
 		assert_true(counted("TicketsKept") > 0);
 		/* OpenSSL says two hours, GnuTLS six, the profile two */
 		rig_pass(2 * HOUR + 10);
 		rig_count_becomes(&rig, "TicketsKept", 0);
 		offered = counted("TicketsOffered");
-		expect_again(test, false);
+		resume_expect_again(test, false);
 		assert_int_equal(counted("TicketsOffered"), offered);
 	}
 }
@@ -162,10 +98,10 @@ static void tickets_are_forgotten_after_their_lifetime_even_if_nothing_is_resume
 
 static void flushed(struct resume_test *test, struct peer_setup *setup)
 {
-	expect(test, false);
+	resume_expect(test, false);
 	rig_tickets(&rig, CHANNEL_TICKETS_FLUSH);
 	assert_int_equal(rig_count(&rig, "TicketsKept"), 0);
-	expect_again(test, false);
+	resume_expect_again(test, false);
 }
 
 static void nothing_is_resumed_after_a_flush(void **state)
@@ -179,13 +115,13 @@ static void unknown(struct resume_test *test, struct peer_setup *setup)
 
 	for (setup->version = 12; setup->version <= 13; setup->version++) {
 		rig_tickets(&rig, CHANNEL_TICKETS_FLUSH);
-		expect(test, false);
+		resume_expect(test, false);
 		/* the peer has other keys now */
 		peer_memory_free(setup->memory);
 		setup->memory = peer_memory_new();
-		expect(test, false);
+		resume_expect(test, false);
 		assert_int_equal(counted("RefusedByPeer"), ++refused);
-		expect(test, true);
+		resume_expect(test, true);
 	}
 }
 
@@ -202,9 +138,9 @@ static void other_version(struct resume_test *test, struct peer_setup *setup)
 			continue;
 		rig_tickets(&rig, CHANNEL_TICKETS_FLUSH);
 		setup->version = first;
-		expect(test, false);
+		resume_expect(test, false);
 		setup->version = 25 - first;
-		expect(test, false);
+		resume_expect(test, false);
 	}
 }
 
@@ -236,11 +172,6 @@ static void only_tls13(struct attr_builder *options)
 	attr_put_u16(options, CHANNEL_A_MIN_VERSION, TLS_1_3_VERSION);
 }
 
-static void never_resume(struct attr_builder *options)
-{
-	attr_put_u32(options, CHANNEL_A_RESUME, 0);
-}
-
 /* Nothing is offered that was got in another way. */
 static void bound(struct resume_test *test, struct peer_setup *setup)
 {
@@ -250,13 +181,13 @@ static void bound(struct resume_test *test, struct peer_setup *setup)
 		{ .peer_name = "server.test" }, { .peer_name = "127.0.0.1" },
 		{ .more = limit_to_sha256 },	{ .more = unauthenticated },
 		{ .more = with_alpn },		{ .more = only_tls13 },
-		{ .more = never_resume },	{ .uid = 1001 },
+		{ .more = resume_never },	{ .uid = 1001 },
 	};
 	unsigned long long offered = counted("TicketsOffered");
 
 	setup->version = 13;
 	setup->alpn = "h2";
-	expect(test, false);
+	resume_expect(test, false);
 	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
 		*test = original;
 		if (others[i].profile)
@@ -265,11 +196,11 @@ static void bound(struct resume_test *test, struct peer_setup *setup)
 		test->peer_name = others[i].peer_name;
 		test->more = others[i].more;
 		test->uid = others[i].uid;
-		expect_again(test, false);
+		resume_expect_again(test, false);
 		assert_int_equal(counted("TicketsOffered"), offered);
 	}
 	*test = original;
-	expect_again(test, true);
+	resume_expect_again(test, true);
 	assert_int_equal(counted("TicketsOffered"), offered + 1);
 }
 
@@ -291,7 +222,7 @@ static void sha384(struct resume_test *test, struct peer_setup *setup)
 	assert_int_equal(c.cipher, TLS_CIPHER_AES_GCM_128);
 	assert_false(c.resumed);
 	resume_close(test, &c);
-	expect(test, true);
+	resume_expect(test, true);
 }
 
 static void a_ticket_of_sha384_does_not_hinder_a_client_of_sha256_to_resume(void **state)
@@ -305,9 +236,9 @@ static void certificate_expires(struct resume_test *test, struct peer_setup *set
 
 	setup->certificate = "hour.pem";
 	setup->key = "hour.key";
-	expect(test, false);
+	resume_expect(test, false);
 	rig_pass(HOUR - 300);
-	expect(test, true);
+	resume_expect(test, true);
 	rig_pass(600);
 	rig_count_becomes(&rig, "TicketsKept", 0);
 	resume_try(test, &c);
@@ -323,14 +254,11 @@ static void no_ticket_is_kept_for_resumption_longer_than_the_certificate_is_good
 
 static void a_resumed_server_is_known_by_its_certificate(void **state)
 {
-	struct peer_setup setup = { .server = true,
-				    .certificate = "server.pem",
-				    .key = "server.key",
-				    .memory = peer_memory_new() };
-	struct resume_test test = { &rig, TLS_HANDOFF_CLIENT, "client", peer_openssl, &setup };
+	struct peer_setup setup = resume_peer(TLS_HANDOFF_CLIENT, 0);
+	struct resume_test test = { TLS_HANDOFF_CLIENT, "client", peer_openssl, &setup };
 	struct connection c;
 
-	expect(&test, false);
+	resume_expect(&test, false);
 	resume_connect(&test, &c);
 	assert_true(c.resumed);
 	assert_string_equal(c.identity, "dns:localhost");
@@ -354,15 +282,12 @@ static void a_resuming_client_asks_for_a_fresh_key_exchange_and_sends_no_early_d
 	static const uint8_t psk_dhe_ke_only[] = { 0, 45, 0, 2, 1, 1 };
 	static const uint8_t early_data[] = { 0, 42, 0, 0 };
 	static const uint8_t psk[] = { 0, 41 };
-	struct peer_setup setup = { .server = true,
-				    .certificate = "server.pem",
-				    .key = "server.key",
-				    .memory = peer_memory_new() };
-	struct resume_test test = { &rig, TLS_HANDOFF_CLIENT, "client", peer_openssl, &setup };
+	struct peer_setup setup = resume_peer(TLS_HANDOFF_CLIENT, 0);
+	struct resume_test test = { TLS_HANDOFF_CLIENT, "client", peer_openssl, &setup };
 	struct attr_builder options = rig_options(TLS_HANDOFF_CLIENT, "client");
 	struct connection c;
 
-	expect(&test, false);
+	resume_expect(&test, false);
 	attr_put_string(&options, CHANNEL_A_PEER_NAME, "localhost");
 	attr_put_string(&options, CHANNEL_A_REMOTE, "192.0.2.1:443");
 	connection_open(&c, &rig, &options, peer_openssl(&setup));
@@ -379,7 +304,7 @@ static void a_resuming_client_asks_for_a_fresh_key_exchange_and_sends_no_early_d
 }
 
 /* Gives the handler what is in the peer's queue, without the peer taking part. */
-static void feed(struct connection *c)
+static void give_all(struct connection *c)
 {
 	uint8_t bytes[CHANNEL_MAX_BYTES];
 	size_t n;
@@ -399,25 +324,22 @@ static void feed(struct connection *c)
  * server sends behind it.  Whoever saw ClientHello could say so. */
 static void a_session_id_that_comes_back_is_no_resumption(void **state)
 {
-	static const uint8_t suites[][2] = { { 0xc0, 0x2c }, { 0x13, 0x02 } };
+	static const uint8_t other_suites[][2] = { { 0xc0, 0x2c }, { 0x13, 0x02 } };
 	uint8_t hello[] = { 22, 3, 3, 0, 84, 2, 0, 0, 80, 3, 3 }, tail[] = { 0, 0, 0, 0, 8 };
 	static const uint8_t extensions[] = { 0xff, 1, 0, 1, 0, 0, 23, 0, 0 };
 	static const uint8_t finished[] = { 20, 3, 3, 0, 1, 1, 22, 3, 3, 0, 40 };
 	const uint8_t filler[40] = { 1 };
-	struct peer_setup setup = { .server = true,
-				    .certificate = "server.pem",
-				    .key = "server.key",
-				    .memory = peer_memory_new() };
-	struct resume_test test = { &rig, TLS_HANDOFF_CLIENT, "client", peer_openssl, &setup };
+	struct peer_setup setup = resume_peer(TLS_HANDOFF_CLIENT, 0);
+	struct resume_test test = { TLS_HANDOFF_CLIENT, "client", peer_openssl, &setup };
 	struct attr_builder options;
 	struct connection c;
 
 	tail[4] = sizeof(extensions);
 	hello[4] = sizeof(hello) - 5 + 32 + 1 + 32 + sizeof(tail) + sizeof(extensions);
 	hello[8] = hello[4] - 4;
-	for (size_t i = 0; i < sizeof(suites) / sizeof(suites[0]); i++) {
+	for (size_t i = 0; i < sizeof(other_suites) / sizeof(other_suites[0]); i++) {
 		rig_tickets(&rig, CHANNEL_TICKETS_FLUSH);
-		expect(&test, false);
+		resume_expect(&test, false);
 		options = rig_options(TLS_HANDOFF_CLIENT, "client");
 		attr_put_string(&options, CHANNEL_A_PEER_NAME, "localhost");
 		attr_put_string(&options, CHANNEL_A_REMOTE, "192.0.2.1:443");
@@ -429,12 +351,12 @@ static void a_session_id_that_comes_back_is_no_resumption(void **state)
 		queue_put(&c.peer->out, hello, sizeof(hello));
 		queue_put(&c.peer->out, filler, 32);
 		queue_put(&c.peer->out, c.peer->in.bytes + c.peer->in.start + 43, 33);
-		memcpy(tail, suites[i], 2);
+		memcpy(tail, other_suites[i], 2);
 		queue_put(&c.peer->out, tail, sizeof(tail));
 		queue_put(&c.peer->out, extensions, sizeof(extensions));
 		queue_put(&c.peer->out, finished, sizeof(finished));
 		queue_put(&c.peer->out, filler, sizeof(filler));
-		feed(&c);
+		give_all(&c);
 		assert_true(c.failed);
 		assert_int_equal(c.alert_sent, 47);
 		assert_string_equal(c.words, "The peer resumes a session of TLS 1.3 in TLS 1.2.");
@@ -445,16 +367,12 @@ static void a_session_id_that_comes_back_is_no_resumption(void **state)
 
 static void a_client_resumes_behind_hello_retry_request(void **state)
 {
-	struct peer_setup setup = { .server = true,
-				    .certificate = "server.pem",
-				    .key = "server.key",
-				    .version = 13,
-				    .groups = "P-521",
-				    .memory = peer_memory_new() };
-	struct resume_test test = { &rig, TLS_HANDOFF_CLIENT, "client", peer_openssl, &setup };
+	struct peer_setup setup = resume_peer(TLS_HANDOFF_CLIENT, 13);
+	struct resume_test test = { TLS_HANDOFF_CLIENT, "client", peer_openssl, &setup };
 	struct connection c;
 
-	expect(&test, false);
+	setup.groups = "P-521";
+	resume_expect(&test, false);
 	resume_connect(&test, &c);
 	assert_int_equal(peer_hellos(c.peer), 2);
 	assert_true(c.resumed);
@@ -465,32 +383,24 @@ static void a_client_resumes_behind_hello_retry_request(void **state)
 static void
 no_ticket_of_tls12_is_kept_without_extended_master_secret_or_where_it_is_not_wanted(void **state)
 {
-	struct peer_setup setup = { .server = true,
-				    .certificate = "server.pem",
-				    .key = "server.key",
-				    .version = 12,
-				    .no_master_secret = true,
-				    .memory = peer_memory_new() };
-	struct resume_test test = { &rig, TLS_HANDOFF_CLIENT, "client", peer_openssl, &setup };
+	struct peer_setup setup = resume_peer(TLS_HANDOFF_CLIENT, 12);
+	struct resume_test test = { TLS_HANDOFF_CLIENT, "client", peer_openssl, &setup };
 
+	setup.no_master_secret = true;
 	rig_tickets(&rig, CHANNEL_TICKETS_FLUSH);
-	expect(&test, false);
+	resume_expect(&test, false);
 	assert_int_equal(counted("TicketsKept"), 0);
 	setup.no_master_secret = false;
 	test.profile = "tls13";
-	expect(&test, false);
+	resume_expect(&test, false);
 	assert_int_equal(counted("TicketsKept"), 0);
 	peer_memory_free(setup.memory);
 }
 
 static void of_one_peer_only_the_newest_tickets_are_kept_for_resumption(void **state)
 {
-	struct peer_setup setup = { .server = true,
-				    .certificate = "server.pem",
-				    .key = "server.key",
-				    .version = 13,
-				    .memory = peer_memory_new() };
-	struct resume_test test = { &rig, TLS_HANDOFF_CLIENT, "client", peer_openssl, &setup };
+	struct peer_setup setup = resume_peer(TLS_HANDOFF_CLIENT, 13);
+	struct resume_test test = { TLS_HANDOFF_CLIENT, "client", peer_openssl, &setup };
 	unsigned long long evicted;
 	struct connection c[4];
 
@@ -516,12 +426,8 @@ static void leave(struct connection *c)
 
 static void of_the_sessions_that_wait_for_tickets_to_resume_the_oldest_are_freed(void **state)
 {
-	struct peer_setup setup = { .server = true,
-				    .certificate = "server.pem",
-				    .key = "server.key",
-				    .version = 13,
-				    .memory = peer_memory_new() };
-	struct resume_test test = { &rig, TLS_HANDOFF_CLIENT, "client", peer_openssl, &setup };
+	struct peer_setup setup = resume_peer(TLS_HANDOFF_CLIENT, 13);
+	struct resume_test test = { TLS_HANDOFF_CLIENT, "client", peer_openssl, &setup };
 	struct connection first, second, middle, last;
 
 	assert_int_equal(counted("SessionsAwaiting"), 0);
@@ -552,12 +458,8 @@ static void of_the_sessions_that_wait_for_tickets_to_resume_the_oldest_are_freed
 
 static void nothing_is_left_of_a_kept_secret_after_a_flush(void **state)
 {
-	struct peer_setup setup = { .server = true,
-				    .certificate = "server.pem",
-				    .key = "server.key",
-				    .version = 12,
-				    .memory = peer_memory_new() };
-	struct resume_test test = { &rig, TLS_HANDOFF_CLIENT, "client", peer_openssl, &setup };
+	struct peer_setup setup = resume_peer(TLS_HANDOFF_CLIENT, 12);
+	struct resume_test test = { TLS_HANDOFF_CLIENT, "client", peer_openssl, &setup };
 	uint8_t secret[LOOKER_SECRET];
 	struct connection c;
 
@@ -572,7 +474,7 @@ static void nothing_is_left_of_a_kept_secret_after_a_flush(void **state)
 			break;
 		assert_int_equal(looker_places(rig.session, secret), 1);
 		if (used)
-			expect_again(&test, true);
+			resume_expect_again(&test, true);
 		else
 			rig_tickets(&rig, CHANNEL_TICKETS_FLUSH);
 		counted("TicketsKept");
@@ -581,7 +483,7 @@ static void nothing_is_left_of_a_kept_secret_after_a_flush(void **state)
 	peer_memory_free(setup.memory);
 }
 
-#define RESUMPTION_TEST(function) cmocka_unit_test_setup(function, begin)
+#define RESUMPTION_TEST(function) cmocka_unit_test_setup(function, fixture_forget)
 
 int main(void)
 {
@@ -612,5 +514,5 @@ int main(void)
 		RESUMPTION_TEST(nothing_is_left_of_a_kept_secret_after_a_flush),
 	};
 
-	return cmocka_run_group_tests_name("resumption_client", tests, set_up, tear_down);
+	return cmocka_run_group_tests_name("resumption_client", tests, set_up, fixture_tear_down);
 }

@@ -13,7 +13,6 @@
 #include "test_peer_internal.h"
 #include "test_pki.h"
 #include "test_resume.h"
-#include "test_rig.h"
 
 #define HOUR 3600
 
@@ -44,77 +43,9 @@ static const char config[] = "[profile server]\n"
 			     "private_key = server.key\n"
 			     "resume = no\n";
 
-static struct rig rig;
-
-static int set_up(void **state)
-{
-	rig_enter_folder();
-	rig_use_clock();
-	rig_start(&rig, config);
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	rig_stop(&rig);
-	rig_leave_folder();
-	return 0;
-}
-
-/* Nothing is kept of what was, and the clock shows the present. */
-static int begin(void **state)
-{
-	if (!rig_clock_moved()) {
-		rig_tickets(&rig, CHANNEL_TICKETS_FLUSH);
-		return 0;
-	}
-	rig_stop(&rig);
-	rig_start(&rig, config);
-	return 0;
-}
-
-/* Both kinds of peers, with a fresh memory each; TLS 1.3 unless the test says something else */
 static void with_peers(void (*body)(struct resume_test *test, struct peer_setup *setup))
 {
-	static const make_peer peers[] = { peer_openssl, peer_gnutls };
-
-	for (size_t i = 0; i < sizeof(peers) / sizeof(peers[0]); i++) {
-		struct peer_setup setup = { .ca = "ca.pem",
-					    .server_name = "localhost",
-					    .memory = peer_memory_new() };
-		struct resume_test test = { &rig, TLS_HANDOFF_SERVER, "server", peers[i], &setup };
-
-		begin(NULL);
-		body(&test, &setup);
-		peer_memory_free(setup.memory);
-	}
-}
-
-/* One connection, after which its last ticket is remembered if one came */
-static void expect(const struct resume_test *test, bool resumed)
-{
-	struct connection c;
-
-	resume_connect(test, &c);
-	assert_int_equal(c.resumed, resumed);
-	assert_int_equal(peer_resumed(c.peer), resumed);
-	resume_close(test, &c);
-}
-
-/* The same without taking a new ticket */
-static void expect_again(const struct resume_test *test, bool resumed)
-{
-	struct connection c;
-
-	resume_connect(test, &c);
-	assert_int_equal(c.resumed, resumed);
-	connection_close(&c);
-}
-
-static unsigned long long counted(const char *name)
-{
-	rig_tickets(&rig, CHANNEL_TICKETS_SHOW);
-	return rig_count(&rig, name);
+	resume_with_peers(TLS_HANDOFF_SERVER, "server", body);
 }
 
 static void lifetime(struct resume_test *test, struct peer_setup *setup)
@@ -122,11 +53,11 @@ static void lifetime(struct resume_test *test, struct peer_setup *setup)
 	unsigned long long refused = counted("RefusedExpired");
 
 	for (setup->version = 12; setup->version <= 13; setup->version++) {
-		expect(test, false);
+		resume_expect(test, false);
 		rig_pass(HOUR - 10);
-		expect_again(test, true);
+		resume_expect_again(test, true);
 		rig_pass(20);
-		expect_again(test, false);
+		resume_expect_again(test, false);
 		assert_int_equal(counted("RefusedExpired"), ++refused);
 	}
 }
@@ -140,13 +71,13 @@ static void keys(struct resume_test *test, struct peer_setup *setup)
 {
 	unsigned long long refused = counted("RefusedUnknownKey");
 
-	expect(test, false);
+	resume_expect(test, false);
 	assert_int_equal(counted("TicketKeys"), 1);
 	rig_pass(2 * HOUR - 10);
 	assert_int_equal(counted("TicketKeys"), 1);
 	rig_pass(20);
 	rig_count_becomes(&rig, "TicketKeys", 0);
-	expect_again(test, false);
+	resume_expect_again(test, false);
 	assert_int_equal(counted("RefusedUnknownKey"), refused + 1);
 }
 
@@ -162,10 +93,10 @@ static void flushed(struct resume_test *test, struct peer_setup *setup)
 	unsigned long long refused = counted("RefusedUnknownKey");
 
 	for (setup->version = 12; setup->version <= 13; setup->version++) {
-		expect(test, false);
+		resume_expect(test, false);
 		rig_tickets(&rig, CHANNEL_TICKETS_FLUSH);
 		assert_int_equal(rig_count(&rig, "TicketKeys"), 0);
-		expect_again(test, false);
+		resume_expect_again(test, false);
 		assert_int_equal(counted("RefusedUnknownKey"), ++refused);
 	}
 }
@@ -179,20 +110,20 @@ static void rotated(struct resume_test *test, struct peer_setup *setup)
 {
 	unsigned long long issued;
 
-	expect(test, false);
+	resume_expect(test, false);
 	rig_tickets(&rig, CHANNEL_TICKETS_ROTATE);
 	issued = counted("TicketsIssued");
-	expect_again(test, true);
-	expect_again(test, true);
+	resume_expect_again(test, true);
+	resume_expect_again(test, true);
 	assert_int_equal(counted("TicketsIssued"), issued);
 	/* a full handshake gets tickets under the new key */
 	test->profile = "server";
 	peer_memory_free(setup->memory);
 	setup->memory = peer_memory_new();
-	expect(test, false);
+	resume_expect(test, false);
 	assert_int_equal(counted("TicketKeys"), 2);
 	assert_int_equal(counted("TicketsIssued"), issued + 2);
-	expect(test, true);
+	resume_expect(test, true);
 	assert_int_equal(counted("TicketsIssued"), issued + 3);
 }
 
@@ -204,16 +135,16 @@ after_a_rotation_old_tickets_are_resumed_and_new_ones_issued_only_under_the_new_
 
 static void rotation(struct resume_test *test, struct peer_setup *setup)
 {
-	expect(test, false);
+	resume_expect(test, false);
 	rig_pass(HOUR / 2);
-	expect(test, true);
+	resume_expect(test, true);
 	assert_int_equal(counted("TicketKeys"), 1);
 	/* the key's hour is over, but not the ticket's */
 	rig_pass(HOUR / 2 - 100);
-	expect_again(test, true);
+	resume_expect_again(test, true);
 	rig_pass(200);
 	setup->server_name = "server.test";
-	expect_again(test, false);
+	resume_expect_again(test, false);
 	assert_int_equal(counted("TicketKeys"), 2);
 }
 
@@ -225,13 +156,13 @@ static void ticket_keys_rotate_by_themselves_for_resumption(void **state)
 /* The last ticket is always the newest. */
 static void chain(struct resume_test *test, struct peer_setup *setup)
 {
-	expect(test, false);
+	resume_expect(test, false);
 	for (int i = 0; i < 5; i++) {
 		rig_pass(HOUR / 6);
-		expect(test, true);
+		resume_expect(test, true);
 	}
 	rig_pass(HOUR / 6 + 10);
-	expect(test, false);
+	resume_expect(test, false);
 }
 
 static void a_chain_of_resumptions_ends_a_lifetime_after_its_full_handshake(void **state)
@@ -245,14 +176,14 @@ static void other_name(struct resume_test *test, struct peer_setup *setup)
 
 	/* no check of the name by the peer itself, which would not offer the ticket */
 	setup->ca = NULL;
-	expect(test, false);
+	resume_expect(test, false);
 	setup->server_name = "server.test";
-	expect_again(test, false);
+	resume_expect_again(test, false);
 	assert_int_equal(counted("RefusedUnknownKey"), refused + 1);
 	setup->server_name = NULL;
-	expect_again(test, false);
+	resume_expect_again(test, false);
 	setup->server_name = "localhost";
-	expect_again(test, true);
+	resume_expect_again(test, true);
 }
 
 static void a_ticket_for_one_name_is_not_resumed_under_another(void **state)
@@ -262,11 +193,11 @@ static void a_ticket_for_one_name_is_not_resumed_under_another(void **state)
 
 static void other_profile(struct resume_test *test, struct peer_setup *setup)
 {
-	expect(test, false);
+	resume_expect(test, false);
 	test->profile = "other";
-	expect_again(test, false);
+	resume_expect_again(test, false);
 	test->profile = "server";
-	expect_again(test, true);
+	resume_expect_again(test, true);
 }
 
 static void a_ticket_of_one_profile_is_not_resumed_under_another(void **state)
@@ -284,8 +215,8 @@ static void no_certificate(struct resume_test *test, struct peer_setup *setup)
 	struct connection c;
 
 	test->profile = "request";
-	expect(test, false);
-	expect_again(test, true);
+	resume_expect(test, false);
+	resume_expect_again(test, true);
 	test->more = require_certificate;
 	resume_try(test, &c);
 	assert_true(c.failed);
@@ -308,10 +239,10 @@ static void certificate_expired(struct resume_test *test, struct peer_setup *set
 	setup->key = "hour.key";
 	setup->ca = NULL;
 	test->profile = "request";
-	expect(test, false);
+	resume_expect(test, false);
 	rig_pass(HOUR - 300);
 	resumed = counted("ResumedAsServer");
-	expect_again(test, true);
+	resume_expect_again(test, true);
 	assert_int_equal(counted("ResumedAsServer"), resumed + 1);
 	rig_pass(600);
 	resume_try(test, &c);
@@ -336,7 +267,7 @@ static void identity(struct resume_test *test, struct peer_setup *setup)
 	setup->certificate = "client.pem";
 	setup->key = "client.key";
 	test->profile = "request";
-	expect(test, false);
+	resume_expect(test, false);
 	resume_connect(test, &c);
 	assert_true(c.resumed);
 	assert_string_equal(c.identity, "dns:client.test");
@@ -351,28 +282,23 @@ static void a_resumed_client_is_known_by_its_certificate(void **state)
 	with_peers(identity);
 }
 
-static void never_resume(struct attr_builder *options)
-{
-	attr_put_u32(options, CHANNEL_A_RESUME, 0);
-}
-
 static void switched_off(struct resume_test *test, struct peer_setup *setup)
 {
 	unsigned long long issued, refused = counted("RefusedPolicy");
 
 	for (setup->version = 12; setup->version <= 13; setup->version++) {
 		test->more = NULL;
-		expect(test, false);
-		expect_again(test, true);
+		resume_expect(test, false);
+		resume_expect_again(test, true);
 		issued = counted("TicketsIssued");
-		test->more = never_resume;
-		expect_again(test, false);
+		test->more = resume_never;
+		resume_expect_again(test, false);
 		assert_int_equal(counted("RefusedPolicy"), ++refused);
 		assert_int_equal(counted("TicketsIssued"), issued);
 	}
 	test->more = NULL;
 	test->profile = "none";
-	expect_again(test, false);
+	resume_expect_again(test, false);
 	assert_int_equal(counted("TicketsIssued"), issued);
 }
 
@@ -387,7 +313,7 @@ static void tls12(struct resume_test *test, struct peer_setup *setup)
 
 	setup->version = 12;
 	test->profile = "tls13";
-	expect_again(test, false);
+	resume_expect_again(test, false);
 	assert_int_equal(counted("TicketsIssued"), issued);
 }
 
@@ -399,12 +325,12 @@ static void tls12_is_resumed_only_where_the_profile_says_so(void **state)
 static void other_version(struct resume_test *test, struct peer_setup *setup)
 {
 	setup->version = 12;
-	expect(test, false);
+	resume_expect(test, false);
 	/* GnuTLS's clients offer it all the same, and its servers would take it */
 	setup->version = 13;
-	expect_again(test, false);
+	resume_expect_again(test, false);
 	setup->version = 12;
-	expect_again(test, true);
+	resume_expect_again(test, true);
 }
 
 static void a_ticket_of_tls12_is_not_resumed_in_tls13(void **state)
@@ -414,29 +340,25 @@ static void a_ticket_of_tls12_is_not_resumed_in_tls13(void **state)
 
 static void tls12_is_not_resumed_without_extended_master_secret(void **state)
 {
-	struct peer_setup setup = { .server_name = "localhost",
-				    .version = 12,
-				    .no_master_secret = true,
-				    .memory = peer_memory_new() };
-	struct resume_test test = { &rig, TLS_HANDOFF_SERVER, "server", peer_openssl, &setup };
+	struct peer_setup setup = resume_peer(TLS_HANDOFF_SERVER, 12);
+	struct resume_test test = { TLS_HANDOFF_SERVER, "server", peer_openssl, &setup };
 	unsigned long long issued = counted("TicketsIssued");
 
-	expect(&test, false);
-	expect_again(&test, false);
+	setup.no_master_secret = true;
+	resume_expect(&test, false);
+	resume_expect_again(&test, false);
 	assert_int_equal(counted("TicketsIssued"), issued);
 	peer_memory_free(setup.memory);
 }
 
 static void hello_retry_request_and_resumption(void **state)
 {
-	struct peer_setup setup = { .server_name = "localhost",
-				    .version = 13,
-				    .groups = "X25519MLKEM768:P-256",
-				    .memory = peer_memory_new() };
-	struct resume_test test = { &rig, TLS_HANDOFF_SERVER, "server", peer_openssl, &setup };
+	struct peer_setup setup = resume_peer(TLS_HANDOFF_SERVER, 13);
+	struct resume_test test = { TLS_HANDOFF_SERVER, "server", peer_openssl, &setup };
 	struct connection c;
 
-	expect(&test, false);
+	setup.groups = "X25519MLKEM768:P-256";
+	resume_expect(&test, false);
 	resume_connect(&test, &c);
 	assert_int_equal(peer_hellos(c.peer), 2);
 	assert_true(c.resumed && peer_resumed(c.peer));
@@ -478,7 +400,7 @@ static void another_name_behind_hello_retry_request_is_refused_for_resumption(vo
 	connection_close(&c);
 }
 
-#define RESUMPTION_TEST(function) cmocka_unit_test_setup(function, begin)
+#define RESUMPTION_TEST(function) cmocka_unit_test_setup(function, fixture_forget)
 
 int main(void)
 {
@@ -506,5 +428,6 @@ int main(void)
 		RESUMPTION_TEST(another_name_behind_hello_retry_request_is_refused_for_resumption),
 	};
 
-	return cmocka_run_group_tests_name("resumption_ends", tests, set_up, tear_down);
+	return cmocka_run_group_tests_name("resumption_ends", tests, fixture_set_up_clock(config),
+					   fixture_tear_down);
 }

@@ -14,7 +14,6 @@
 
 #include "test_pki.h"
 #include "test_resume.h"
-#include "test_rig.h"
 
 #define HOUR 3600
 
@@ -31,8 +30,6 @@ static const char with_list[] = PROFILE("crl = crl.pem\n");
 static const char other_name[] = "[profile q]\n"
 				 "truststore = trust\n";
 
-static struct rig rig;
-
 static void trust(const char *files)
 {
 	char command[128];
@@ -45,27 +42,17 @@ static int set_up(void **state)
 {
 	rig_enter_folder();
 	rig_use_clock();
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	rig_leave_folder();
-	return 0;
-}
-
-/* Each test has a session handler, and successors, of its own. */
-static int start(void **state)
-{
 	trust("ca.pem");
 	rig_start(&rig, config);
 	return 0;
 }
 
-static int stop(void **state)
+/* Each test has a session handler, and successors, of its own. */
+static void begin(void)
 {
 	rig_stop(&rig);
-	return 0;
+	trust("ca.pem");
+	rig_start(&rig, config);
 }
 
 static void succeed(const char *text)
@@ -73,22 +60,6 @@ static void succeed(const char *text)
 	rig_end_session(&rig);
 	rig_start_successor(&rig, text);
 	rig_restore(&rig);
-}
-
-static unsigned long long counted(const char *name)
-{
-	rig_tickets(&rig, CHANNEL_TICKETS_SHOW);
-	return rig_count(&rig, name);
-}
-
-static void expect(const struct resume_test *test, bool resumed)
-{
-	struct connection c;
-
-	resume_connect(test, &c);
-	assert_int_equal(c.resumed, resumed);
-	assert_int_equal(peer_resumed(c.peer), resumed);
-	resume_close(test, &c);
 }
 
 static void expect_refused(const struct resume_test *test, uint32_t verify, int alert)
@@ -107,20 +78,15 @@ static void expect_refused(const struct resume_test *test, uint32_t verify, int 
 static void in_both_roles(const char *certificate, const char *key,
 			  void (*body)(struct resume_test *test, struct peer_setup *setup))
 {
-	static const make_peer peers[] = { peer_openssl, peer_gnutls };
-
-	for (size_t i = 0; i < 4; i++) {
+	for (size_t i = 0; i < 2 * PEERS; i++) {
 		uint32_t role = i & 1 ? TLS_HANDOFF_CLIENT : TLS_HANDOFF_SERVER;
-		struct peer_setup setup = { .server = role == TLS_HANDOFF_CLIENT,
-					    .certificate = certificate,
-					    .key = key,
-					    .server_name = "localhost",
-					    .memory = peer_memory_new() };
-		struct resume_test test = { &rig, role, "p", peers[i / 2], &setup };
+		struct peer_setup setup = resume_peer(role, 0);
+		struct resume_test test = { role, "p", peers[i / 2], &setup };
 
-		start(NULL);
+		setup.certificate = certificate;
+		setup.key = key;
+		begin();
 		body(&test, &setup);
-		stop(NULL);
 		peer_memory_free(setup.memory);
 	}
 }
@@ -131,9 +97,9 @@ static void goes_on(struct resume_test *test, struct peer_setup *setup)
 								 "ResumedAsServer";
 
 	for (setup->version = 12; setup->version <= 13; setup->version++) {
-		expect(test, false);
+		resume_expect(test, false);
 		succeed(NULL);
-		expect(test, true);
+		resume_expect(test, true);
 	}
 	assert_int_equal(counted(resumed), 2);
 }
@@ -147,11 +113,11 @@ static void other_trust(struct resume_test *test, struct peer_setup *setup)
 {
 	struct connection c;
 
-	expect(test, false);
+	resume_expect(test, false);
 	trust("ca.pem rogue-ca.pem");
 	succeed(NULL);
-	expect(test, false);
-	expect(test, true);
+	resume_expect(test, false);
+	resume_expect(test, true);
 	trust("rogue-ca.pem");
 	succeed(NULL);
 	resume_try(test, &c);
@@ -169,8 +135,8 @@ static void nothing_is_resumed_after_the_trust_store_changed(void **state)
 
 static void revoked(struct resume_test *test, struct peer_setup *setup)
 {
-	expect(test, false);
-	expect(test, true);
+	resume_expect(test, false);
+	resume_expect(test, true);
 	succeed(with_list);
 	expect_refused(test, TLS_HANDOFF_VERIFY_REVOKED, 44);
 }
@@ -182,12 +148,12 @@ static void nobody_resumes_whose_certificate_was_revoked_since(void **state)
 
 static void gone(struct resume_test *test, struct peer_setup *setup)
 {
-	expect(test, false);
+	resume_expect(test, false);
 	succeed(other_name);
 	assert_int_equal(counted("TicketKeys"), 0);
 	succeed(config);
 	if (test->role == TLS_HANDOFF_SERVER)
-		expect(test, false);
+		resume_expect(test, false);
 }
 
 static void keys_of_a_profile_that_is_gone_resume_nothing_later(void **state)
@@ -197,17 +163,14 @@ static void keys_of_a_profile_that_is_gone_resume_nothing_later(void **state)
 
 static void keys_and_tickets_for_resumption_end_on_time_in_a_successor(void **state)
 {
-	struct peer_setup setup = { .server_name = "localhost", .memory = peer_memory_new() };
-	struct peer_setup server = { .server = true,
-				     .certificate = "server.pem",
-				     .key = "server.key",
-				     .memory = peer_memory_new() };
-	struct resume_test as_server = { &rig, TLS_HANDOFF_SERVER, "p", peer_openssl, &setup };
-	struct resume_test as_client = { &rig, TLS_HANDOFF_CLIENT, "p", peer_openssl, &server };
+	struct peer_setup client = resume_peer(TLS_HANDOFF_SERVER, 0);
+	struct peer_setup server = resume_peer(TLS_HANDOFF_CLIENT, 0);
+	struct resume_test as_server = { TLS_HANDOFF_SERVER, "p", peer_openssl, &client };
+	struct resume_test as_client = { TLS_HANDOFF_CLIENT, "p", peer_openssl, &server };
 
-	start(NULL);
-	expect(&as_server, false);
-	expect(&as_client, false);
+	begin();
+	resume_expect(&as_server, false);
+	resume_expect(&as_client, false);
 	rig_pass(HOUR - 10);
 	succeed(NULL);
 	assert_int_equal(counted("TicketKeys"), 1);
@@ -217,8 +180,7 @@ static void keys_and_tickets_for_resumption_end_on_time_in_a_successor(void **st
 	assert_int_equal(counted("TicketKeys"), 1);
 	rig_pass(HOUR);
 	rig_count_becomes(&rig, "TicketKeys", 0);
-	stop(NULL);
-	peer_memory_free(setup.memory);
+	peer_memory_free(client.memory);
 	peer_memory_free(server.memory);
 }
 
@@ -232,5 +194,5 @@ int main(void)
 		cmocka_unit_test(keys_and_tickets_for_resumption_end_on_time_in_a_successor),
 	};
 
-	return cmocka_run_group_tests_name("resumption_reload", tests, set_up, tear_down);
+	return cmocka_run_group_tests_name("resumption_reload", tests, set_up, fixture_tear_down);
 }

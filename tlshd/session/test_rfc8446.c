@@ -13,74 +13,18 @@
 #include <cmocka.h>
 
 #include "failure.h"
-#include "test_rig.h"
+#include "test_fixture.h"
 
 #define HANDSHAKE     22
 #define ALERT	      21
-#define UPDATE	      "\x18\0\0\1\0"
-#define UPDATE_ASKING "\x18\0\0\1\1"
 #define HELLO_REQUEST "\0\0\0\0"
-#define SIZE(text)    (sizeof(text) - 1)
-
-static const char config[] = "[profile client]\n"
-			     "truststore = ca.pem\n"
-			     "[profile server]\n"
-			     "truststore = ca.pem\n"
-			     "certificate = server.pem\n"
-			     "private_key = server.key\n";
-
-static struct rig rig;
-
-static int set_up(void **state)
-{
-	rig_enter_folder();
-	rig_start(&rig, config);
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	rig_stop(&rig);
-	rig_leave_folder();
-	return 0;
-}
-
-/* A connection of ours as @role that is ready, with OpenSSL on the other side */
-static void establish(struct connection *c, uint32_t role, int version)
-{
-	struct peer_setup setup = { .version = version };
-	struct attr_builder options =
-		rig_options(role, role == TLS_HANDOFF_CLIENT ? "client" : "server");
-
-	if (role == TLS_HANDOFF_CLIENT) {
-		attr_put_string(&options, CHANNEL_A_PEER_NAME, "localhost");
-		setup.server = true;
-		setup.certificate = "server.pem";
-		setup.key = "server.key";
-	}
-	connection_open(c, &rig, &options, peer_openssl(&setup));
-	connection_run(c);
-	if (c->failed)
-		fail_msg("failed: %s", c->words);
-}
-
-/* One record of the peer, and what follows from it */
-static void feed(struct connection *c, uint8_t type, const void *data, size_t length)
-{
-	unsigned int answers = c->continues + c->rx_updates;
-
-	connection_record(c, type, data, length);
-	while (!c->failed && c->continues + c->rx_updates == answers)
-		assert_true(rig_step(&rig));
-}
 
 /* It ended with @alert, which the peer has got, too */
 static void expect_refused(struct connection *c, int alert, const char *what)
 {
 	char byte;
 
-	while (!c->failed)
-		assert_true(rig_step(&rig));
+	connection_await_failure(c);
 	if (c->alert_record != alert || c->alert_sent != alert || c->alert_level != 2 ||
 	    c->status != EPROTO)
 		fail_msg("%s: errno %u, alert %d of level %d, expected alert %d: %s", what,
@@ -95,7 +39,7 @@ static void handshake_is_refused(uint32_t role, int version, const void *data, s
 {
 	struct connection c;
 
-	establish(&c, role, version);
+	establish(&c, role, NULL, version, peer_openssl);
 	connection_record(&c, HANDSHAKE, data, length);
 	expect_refused(&c, alert, what);
 }
@@ -138,7 +82,7 @@ static void rfc8446_4_6_1_1_tickets_come_at_any_time(void **state)
 	struct connection c;
 	size_t length;
 
-	establish(&c, TLS_HANDOFF_CLIENT, 13);
+	establish_client(&c, 13);
 	ticket_is_taken(&c, 3600, NULL, 0);
 	connection_exchange(&c);
 	length = make_ticket(two, 3600, NULL, 0);
@@ -158,7 +102,7 @@ static void rfc8446_4_6_1_2_and_3_any_lifetime_is_taken(void **state)
 	struct connection c;
 
 	for (size_t i = 0; i < sizeof(lifetimes) / sizeof(lifetimes[0]); i++) {
-		establish(&c, TLS_HANDOFF_CLIENT, 13);
+		establish_client(&c, 13);
 		ticket_is_taken(&c, lifetimes[i], NULL, 0);
 		connection_exchange(&c);
 		connection_close(&c);
@@ -170,7 +114,7 @@ static void rfc8446_4_6_1_4_unknown_extensions_are_passed_over(void **state)
 	static const char extensions[] = "\xff\xfe\0\3abc\x0a\x0a\0\0\0\x2a\0\4\0\0\x40\0";
 	struct connection c;
 
-	establish(&c, TLS_HANDOFF_CLIENT, 13);
+	establish_client(&c, 13);
 	ticket_is_taken(&c, 3600, extensions, 7);
 	ticket_is_taken(&c, 3600, extensions, 11);
 	ticket_is_taken(&c, 3600, extensions, SIZE(extensions));
@@ -224,7 +168,7 @@ static void rfc8446_4_6_3_2_what_follows_a_key_update_has_the_next_key(void **st
 	struct connection c;
 
 	for (uint32_t role = TLS_HANDOFF_CLIENT; role <= TLS_HANDOFF_SERVER; role++) {
-		establish(&c, role, 13);
+		establish(&c, role, NULL, 13, peer_openssl);
 		for (unsigned int i = 1; i <= 3; i++) {
 			peer_key_update(c.peer, false);
 			connection_exchange(&c);
@@ -252,13 +196,12 @@ static void rfc8446_4_6_3_4_a_request_is_answered_before_more_data(void **state)
 	struct connection c;
 
 	for (uint32_t role = TLS_HANDOFF_CLIENT; role <= TLS_HANDOFF_SERVER; role++) {
-		establish(&c, role, 13);
+		establish(&c, role, NULL, 13, peer_openssl);
 		/* tickets first */
 		connection_exchange(&c);
 		peer_key_update(c.peer, true);
 		connection_divert(&c);
-		while (!c.tx_updates)
-			assert_true(rig_step(&rig));
+		connection_await_updates(&c, 1);
 		connection_exchange(&c);
 		assert_int_equal(c.rx_updates, 1);
 		assert_int_equal(c.tx_updates, 1);
@@ -270,12 +213,11 @@ static void rfc8446_4_6_3_7_requests_that_cross_are_both_answered(void **state)
 {
 	struct connection c;
 
-	establish(&c, TLS_HANDOFF_SERVER, 13);
+	establish_server(&c, 13);
 	rig_send(&rig, CHANNEL_REKEY, c.id, NULL, 0);
 	peer_key_update(c.peer, true);
 	connection_divert(&c);
-	while (c.tx_updates < 2)
-		assert_true(rig_step(&rig));
+	connection_await_updates(&c, 2);
 	connection_exchange(&c);
 	connection_close(&c);
 }
@@ -286,7 +228,7 @@ static void rfc8446_5_1_1_messages_in_one_record_are_all_read(void **state)
 	struct connection c;
 	size_t length;
 
-	establish(&c, TLS_HANDOFF_CLIENT, 13);
+	establish_client(&c, 13);
 	length = make_ticket(record, 3600, NULL, 0);
 	length += make_ticket(record + length, 3600, NULL, 0);
 	memcpy(record + length, UPDATE, SIZE(UPDATE));
@@ -302,7 +244,7 @@ static void rfc8446_5_1_2_a_message_may_be_cut_anywhere(void **state)
 	struct connection c;
 	size_t length = make_ticket(message, 3600, NULL, 0);
 
-	establish(&c, TLS_HANDOFF_CLIENT, 13);
+	establish_client(&c, 13);
 	memcpy(message + length, UPDATE, SIZE(UPDATE));
 	/* the rest of the ticket comes with the KeyUpdate */
 	for (size_t cut = 1; cut < length; cut++) {
@@ -329,7 +271,7 @@ static void rfc8446_5_1_3_nothing_comes_between_the_parts_of_a_message(void **st
 
 	for (size_t i = 0; i < sizeof(between) / sizeof(between[0]); i++) {
 		for (size_t cut = 1; cut < SIZE(UPDATE); cut++) {
-			establish(&c, TLS_HANDOFF_CLIENT, 13);
+			establish_client(&c, 13);
 			feed(&c, HANDSHAKE, UPDATE, cut);
 			connection_record(&c, between[i].type, between[i].data, 2);
 			expect_refused(&c, ALERT_UNEXPECTED_MESSAGE, "between");
@@ -357,7 +299,7 @@ static void rfc8446_5_1_4_a_cut_key_update_ends_its_record(void **state)
 {
 	struct connection c;
 
-	establish(&c, TLS_HANDOFF_CLIENT, 13);
+	establish_client(&c, 13);
 	feed(&c, HANDSHAKE, UPDATE, 3);
 	connection_record(&c, HANDSHAKE, &(UPDATE UPDATE)[3], 4);
 	expect_refused(&c, ALERT_UNEXPECTED_MESSAGE, "behind its last part");
@@ -372,7 +314,7 @@ static void rfc8446_5_1_6_an_alert_record_holds_one_alert(void **state)
 		if (length == 2)
 			continue;
 		for (int version = 12; version <= 13; version++) {
-			establish(&c, TLS_HANDOFF_CLIENT, version);
+			establish_client(&c, version);
 			connection_record(&c, ALERT, alerts, length);
 			expect_refused(&c, ALERT_DECODE_ERROR, "alert");
 		}
@@ -388,7 +330,7 @@ static void rfc8446_5_0_4_records_of_other_types_are_unexpected(void **state)
 	for (int type = 1; type < 256; type++) {
 		if (type == ALERT || type == HANDSHAKE)
 			continue;
-		establish(&c, TLS_HANDOFF_CLIENT, type & 1 ? 13 : 12);
+		establish_client(&c, type & 1 ? 13 : 12);
 		connection_record(&c, (uint8_t)type, "\1", 1);
 		snprintf(what, sizeof(what), "type %d", type);
 		expect_refused(&c, ALERT_UNEXPECTED_MESSAGE, what);
@@ -401,7 +343,7 @@ static void rfc8446_5_4_1_an_empty_handshake_record_is_unexpected(void **state)
 
 	handshake_is_refused(TLS_HANDOFF_CLIENT, 13, NULL, 0, ALERT_UNEXPECTED_MESSAGE, "empty");
 	/* between the parts of a message, too */
-	establish(&c, TLS_HANDOFF_CLIENT, 13);
+	establish_client(&c, 13);
 	feed(&c, HANDSHAKE, UPDATE, 2);
 	connection_record(&c, HANDSHAKE, NULL, 0);
 	expect_refused(&c, ALERT_UNEXPECTED_MESSAGE, "empty");
@@ -411,8 +353,7 @@ static void expect_told(struct connection *c, int alert)
 {
 	char number[16];
 
-	while (!c->failed)
-		assert_true(rig_step(&rig));
+	connection_await_failure(c);
 	snprintf(number, sizeof(number), "(%d)", alert);
 	if (c->status != ECONNRESET || c->alert_received != alert || c->alert_sent != -1 ||
 	    c->alert_record != -1 || !strstr(c->words, number))
@@ -431,7 +372,8 @@ static void rfc8446_6_0_4_and_5_every_alert_is_fatal_whatever_its_level(void **s
 
 		if (alert == ALERT_USER_CANCELED)
 			continue;
-		establish(&c, alert & 1 ? TLS_HANDOFF_CLIENT : TLS_HANDOFF_SERVER, 13);
+		establish(&c, alert & 1 ? TLS_HANDOFF_CLIENT : TLS_HANDOFF_SERVER, NULL, 13,
+			  peer_openssl);
 		connection_record(&c, ALERT, record, sizeof(record));
 		expect_told(&c, alert);
 	}
@@ -442,7 +384,7 @@ static void rfc8446_6_0_4_tls_1_2_warnings_go_on(void **state)
 {
 	struct connection c;
 
-	establish(&c, TLS_HANDOFF_CLIENT, 12);
+	establish_client(&c, 12);
 	for (int alert = 0; alert < 256; alert++) {
 		const uint8_t record[] = { 1, (uint8_t)alert };
 
@@ -457,7 +399,7 @@ static void rfc8446_6_0_4_tls_1_2_warnings_go_on(void **state)
 
 		if (alert == ALERT_USER_CANCELED)
 			continue;
-		establish(&c, TLS_HANDOFF_SERVER, 12);
+		establish_server(&c, 12);
 		connection_record(&c, ALERT, record, sizeof(record));
 		expect_told(&c, alert);
 	}
@@ -468,7 +410,7 @@ static void rfc8446_6_1_6_user_canceled_goes_on(void **state)
 	struct connection c;
 
 	for (int version = 12; version <= 13; version++) {
-		establish(&c, TLS_HANDOFF_SERVER, version);
+		establish_server(&c, version);
 		connection_record(&c, ALERT, "\1\x5a", 2);
 		connection_record(&c, ALERT, "\2\x5a", 2);
 		connection_exchange(&c);
@@ -483,7 +425,7 @@ static void rfc8446_6_2_1_an_alert_between_the_parts_of_a_message_is_told(void *
 {
 	struct connection c;
 
-	establish(&c, TLS_HANDOFF_CLIENT, 13);
+	establish_client(&c, 13);
 	feed(&c, HANDSHAKE, UPDATE, 2);
 	connection_record(&c, ALERT, "\2\x50", 2);
 	expect_told(&c, 80);
@@ -534,10 +476,10 @@ static void rfc8446_6_2_3_a_record_that_fails_in_the_kernel_has_its_alert(void *
 	for (size_t i = 0; i < 16; i++) {
 		struct tls_handoff_event event = { TLS_HANDOFF_EVENT_FAILED, cases[i / 4].error };
 
-		establish(&c, i & 1 ? TLS_HANDOFF_CLIENT : TLS_HANDOFF_SERVER, i & 2 ? 12 : 13);
+		establish(&c, i & 1 ? TLS_HANDOFF_CLIENT : TLS_HANDOFF_SERVER, NULL,
+			  i & 2 ? 12 : 13, peer_openssl);
 		connection_record(&c, TLS_HANDOFF_RECORD_EVENT, &event, sizeof(event));
-		while (!c.failed)
-			assert_true(rig_step(&rig));
+		connection_await_failure(&c);
 		assert_int_equal(c.status, cases[i / 4].error);
 		assert_int_equal(c.alert_sent, cases[i / 4].alert);
 		assert_int_equal(peer_read(c.peer, &byte, 1), -1);
@@ -551,7 +493,7 @@ static void expect_declined(uint32_t role, const uint8_t *message, size_t length
 {
 	struct connection c;
 
-	establish(&c, role, 12);
+	establish(&c, role, NULL, 12, peer_openssl);
 	for (unsigned int again = 0; again < 2; again++) {
 		c.alert_record = -1;
 		for (size_t at = 0; at < length; at += part) {
@@ -628,5 +570,5 @@ int main(void)
 		cmocka_unit_test(rfc5246_7_4_1_other_messages_are_unexpected),
 	};
 
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	return cmocka_run_group_tests(tests, fixture_set_up(client_and_server), fixture_tear_down);
 }

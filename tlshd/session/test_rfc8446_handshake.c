@@ -15,36 +15,13 @@
 
 #include "failure.h"
 #include "secrets.h"
-#include "test_rig.h"
+#include "test_fixture.h"
 
 #define HANDSHAKE  22
 #define ALERT	   21
 #define DATA	   23
 #define CCS	   20
 #define KEY_UPDATE "\x18\0\0\1\0"
-
-static const char config[] = "[profile client]\n"
-			     "truststore = ca.pem\n"
-			     "[profile server]\n"
-			     "truststore = ca.pem\n"
-			     "certificate = server.pem\n"
-			     "private_key = server.key\n";
-
-static struct rig rig;
-
-static int set_up(void **state)
-{
-	rig_enter_folder();
-	rig_start(&rig, config);
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	rig_stop(&rig);
-	rig_leave_folder();
-	return 0;
-}
 
 /* One handshake whose peer's side is in our hand */
 struct play {
@@ -732,5 +709,5 @@ int main(void)
 		cmocka_unit_test(rfc8446_6_1_1_close_notify_ends_the_handshake),
 	};
 
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	return cmocka_run_group_tests(tests, fixture_set_up(client_and_server), fixture_tear_down);
 }

@@ -28,7 +28,6 @@
 
 #define NOBODY	       65534
 #define EXPORT_REQUEST 0x12345678
-#define DEADLINE       60000 /* ms for one message */
 
 static char folder[64];
 
@@ -183,11 +182,16 @@ static void wait_for_end(pid_t pid)
 	assert_int_equal(WEXITSTATUS(status), 0);
 }
 
-void rig_stop(struct rig *rig)
+void rig_drop(struct rig *rig)
 {
 	close(rig->fd);
 	wait_for_end(rig->session);
 	wait_for_end(rig->keys);
+}
+
+void rig_stop(struct rig *rig)
+{
+	rig_drop(rig);
 	if (rig->memory >= 0)
 		close(rig->memory);
 }
@@ -197,9 +201,7 @@ void rig_end_session(struct rig *rig)
 	assert_int_equal(shutdown(rig->fd, SHUT_WR), 0);
 	while (rig_step(rig))
 		;
-	close(rig->fd);
-	wait_for_end(rig->session);
-	wait_for_end(rig->keys);
+	rig_drop(rig);
 }
 
 void rig_start_successor(struct rig *rig, const char *config)
@@ -299,7 +301,7 @@ unsigned long long rig_count(const struct rig *rig, const char *name)
 	return strtoull(line + length, NULL, 10);
 }
 
-static int64_t milliseconds(void)
+int64_t rig_milliseconds(void)
 {
 	struct timespec now;
 
@@ -309,11 +311,11 @@ static int64_t milliseconds(void)
 
 void rig_count_becomes(struct rig *rig, const char *name, unsigned long long value)
 {
-	int64_t end = milliseconds() + DEADLINE;
+	int64_t end = rig_milliseconds() + RIG_DEADLINE;
 
 	do
 		rig_tickets(rig, CHANNEL_TICKETS_SHOW);
-	while (rig_count(rig, name) != value && milliseconds() < end);
+	while (rig_count(rig, name) != value && rig_milliseconds() < end);
 	assert_int_equal(rig_count(rig, name), value);
 }
 
@@ -527,7 +529,7 @@ static bool receive(struct rig *rig, uint64_t *id, struct rig_message *m)
 	struct channel_message parsed;
 	ssize_t n;
 
-	assert_int_equal(poll(&pollfd, 1, DEADLINE), 1);
+	assert_int_equal(poll(&pollfd, 1, RIG_DEADLINE), 1);
 	n = recvmsg(rig->fd, &msg, MSG_CMSG_CLOEXEC);
 	if (n <= 0)
 		return false;
@@ -708,6 +710,19 @@ void connection_exchange(struct connection *c)
 	open_next(c, plain, &length);
 	assert_int_equal(length, sizeof(pong));
 	assert_memory_equal(plain, pong, sizeof(pong));
+}
+
+void connection_await_failure(struct connection *c)
+{
+	while (!c->failed)
+		assert_true(rig_step(c->rig));
+}
+
+void connection_await_updates(struct connection *c, unsigned int number)
+{
+	while (!c->failed && c->tx_updates < number)
+		assert_true(rig_step(c->rig));
+	assert_false(c->failed);
 }
 
 void connection_record(struct connection *c, uint8_t type, const void *data, size_t length)

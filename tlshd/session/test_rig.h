@@ -18,6 +18,7 @@
 #include "../../uapi/linux/tls_handoff.h"
 
 #define RIG_MAX_CONNECTIONS 1024
+#define RIG_DEADLINE	    60000 /* ms for whatever is waited for */
 
 struct rig {
 	pid_t session, keys;
@@ -86,6 +87,9 @@ void rig_leave_folder(void);
 void rig_start(struct rig *rig, const char *config);
 /* Closes the channel; both must end by themselves with status 0. */
 void rig_stop(struct rig *rig);
+/* Closes the channel without a word; both have to end as above, and what the session handler
+ * leaves is kept. */
+void rig_drop(struct rig *rig);
 /* The agent's last word, what is still said to it, the session handler's end with status 0, and
  * then both programs anew on @config (NULL: the one there is), with what the old one left. */
 void rig_end_session(struct rig *rig);
@@ -115,6 +119,8 @@ void rig_pass(int64_t seconds);
 void rig_hold_clock(void);
 /* Whether they show anything but the time. */
 bool rig_clock_moved(void);
+/* Ours, of no certain beginning */
+int64_t rig_milliseconds(void);
 /* How many lines of the log have @text. */
 unsigned int rig_log_count(const struct rig *rig, const char *text);
 /* TICKETS, and waits for COUNTS. */
@@ -140,6 +146,9 @@ void connection_exchange(struct connection *c);
 /* The peer's next record, which is not data, goes to the handler as RECORD; after a handshake
  * record its answer is awaited. */
 void connection_divert(struct connection *c);
+/* Until the session handler has ended it; until it made @number new sending keys in all */
+void connection_await_failure(struct connection *c);
+void connection_await_updates(struct connection *c, unsigned int number);
 /* RECORD of the agent */
 void connection_record(struct connection *c, uint8_t type, const void *data, size_t length);
 /* EXPORT and its answer; @context is NULL if absent. */

@@ -21,12 +21,9 @@
 #include <cmocka.h>
 
 #include "state.h"
-#include "test_rig.h"
+#include "test_fixture.h"
 
-#define MANY	      1000
-#define UPDATE	      "\x18\0\0\1\0"
-#define UPDATE_ASKING "\x18\0\0\1\1"
-#define SIZE(text)    (sizeof(text) - 1)
+#define MANY 1000
 
 static const char config[] = "[profile client]\n"
 			     "truststore = ca.pem\n"
@@ -42,66 +39,13 @@ static const char config[] = "[profile client]\n"
 static const char less[] = "[profile client]\n"
 			   "truststore = ca.pem\n";
 
-static struct rig rig;
-
-static int set_up(void **state)
-{
-	rig_start(&rig, config);
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	rig_stop(&rig);
-	return 0;
-}
-
-typedef struct peer *(*make_peer)(const struct peer_setup *setup);
-
-static void establish_as(struct connection *c, uint32_t role, const char *profile, int version,
-			 make_peer make)
-{
-	struct peer_setup setup = { .version = version };
-	struct attr_builder options = rig_options(role, profile);
-
-	if (role == TLS_HANDOFF_CLIENT) {
-		attr_put_string(&options, CHANNEL_A_PEER_NAME, "localhost");
-		setup.server = true;
-		setup.certificate = "server.pem";
-		setup.key = "server.key";
-	}
-	connection_open(c, &rig, &options, make(&setup));
-	connection_run(c);
-	if (c->failed)
-		fail_msg("failed: %s", c->words);
-}
-
-static void establish(struct connection *c, int version)
-{
-	establish_as(c, TLS_HANDOFF_SERVER, "server", version, peer_openssl);
-}
-
-/* The peer asks for an update and gets it; ours follows. */
-static void update_both(struct connection *c)
-{
-	unsigned int before = c->tx_updates;
-
-	peer_key_update(c->peer, true);
-	connection_divert(c);
-	while (!c->failed && c->tx_updates == before)
-		assert_true(rig_step(&rig));
-	assert_false(c->failed);
-	connection_exchange(c);
-}
-
 static void a_key_update_is_answered_by_the_successor(void **state)
 {
-	static const make_peer makes[] = { peer_openssl, peer_gnutls };
 	struct connection c[4];
 
 	for (uint32_t i = 0; i < 4; i++) {
-		establish_as(&c[i], i % 2 ? TLS_HANDOFF_CLIENT : TLS_HANDOFF_SERVER,
-			     i % 2 ? "client" : "server", 13, makes[i / 2]);
+		establish(&c[i], i % 2 ? TLS_HANDOFF_CLIENT : TLS_HANDOFF_SERVER, NULL, 13,
+			  peers[i / 2]);
 		/* past the tickets */
 		connection_exchange(&c[i]);
 		for (uint32_t n = 0; n < i; n++)
@@ -130,7 +74,7 @@ static void tls_1_2_goes_on(void **state)
 {
 	struct connection c;
 
-	establish(&c, 12);
+	establish_server(&c, 12);
 	rig_succeed(&rig);
 	assert_int_equal(c.restored, 1);
 	connection_exchange(&c);
@@ -140,8 +84,7 @@ static void tls_1_2_goes_on(void **state)
 		assert_true(rig_step(&rig));
 	assert_int_equal(c.alert_record, 100);
 	rig_send(&rig, CHANNEL_REKEY, c.id, NULL, 0);
-	while (!c.failed)
-		assert_true(rig_step(&rig));
+	connection_await_failure(&c);
 	assert_int_equal(c.status, EKEYEXPIRED);
 	connection_close(&c);
 }
@@ -151,7 +94,7 @@ static void a_thousand_sessions_go_on(void **state)
 	static struct connection c[MANY];
 
 	for (size_t i = 0; i < MANY; i++)
-		establish(&c[i], i % 4 ? 13 : 12);
+		establish_server(&c[i], i % 4 ? 13 : 12);
 	rig_succeed(&rig);
 	assert_int_equal(rig.restored, MANY);
 	for (size_t i = 0; i < MANY; i++) {
@@ -168,7 +111,7 @@ static void a_part_of_a_message_goes_on(void **state)
 	struct connection c;
 
 	for (size_t cut = 1; cut < SIZE(UPDATE_ASKING); cut++) {
-		establish(&c, 13);
+		establish_server(&c, 13);
 		connection_record(&c, 22, UPDATE_ASKING, cut);
 		while (!c.continues)
 			assert_true(rig_step(&rig));
@@ -186,7 +129,7 @@ static void updates_without_data_are_counted_over_the_change(void **state)
 {
 	struct connection c;
 
-	establish(&c, 13);
+	establish_server(&c, 13);
 	for (unsigned int n = 1; n <= 32; n++) {
 		connection_record(&c, 22, UPDATE, SIZE(UPDATE));
 		while (c.rx_updates < n)
@@ -195,8 +138,7 @@ static void updates_without_data_are_counted_over_the_change(void **state)
 			rig_succeed(&rig);
 	}
 	connection_record(&c, 22, UPDATE, SIZE(UPDATE));
-	while (!c.failed)
-		assert_true(rig_step(&rig));
+	connection_await_failure(&c);
 	assert_int_equal(c.alert_record, 10);
 	connection_close(&c);
 }
@@ -207,11 +149,10 @@ static void key_updates_above_update_rate_end_the_connection(void **state)
 	struct connection c;
 	unsigned int n;
 
-	rig_stop(&rig);
 	rig_use_clock();
-	rig_start(&rig, config);
+	fixture_restart(state);
 	rig_hold_clock();
-	establish_as(&c, TLS_HANDOFF_SERVER, "slow", 13, peer_openssl);
+	establish(&c, TLS_HANDOFF_SERVER, "slow", 13, peer_openssl);
 	for (n = 1; n < 10; n++) {
 		connection_record(&c, TLS_HANDOFF_RECORD_EVENT, &data, sizeof(data));
 		connection_record(&c, 22, UPDATE, SIZE(UPDATE));
@@ -255,7 +196,7 @@ static void returned_records_come_again_in_order(void **state)
 	struct connection c;
 	size_t length;
 
-	establish(&c, 13);
+	establish_server(&c, 13);
 	update_both(&c);
 	rig_send(&rig, CHANNEL_REKEY, c.id, NULL, 0);
 	length = wait_for_record(&c, update);
@@ -289,7 +230,7 @@ static void a_wish_for_an_update_is_kept(void **state)
 	struct connection c;
 	size_t length;
 
-	establish(&c, 13);
+	establish_server(&c, 13);
 	rig_send(&rig, CHANNEL_REKEY, c.id, NULL, 0);
 	length = wait_for_record(&c, first);
 	rig_send(&rig, CHANNEL_REKEY, c.id, NULL, 0);
@@ -324,10 +265,9 @@ static void what_was_never_ours_cannot_be_returned(void **state)
 	struct connection c;
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		establish(&c, 13);
+		establish_server(&c, 13);
 		rig_send(&rig, CHANNEL_RETURN, c.id, cases[i].bytes, cases[i].length);
-		while (!c.failed)
-			assert_true(rig_step(&rig));
+		connection_await_failure(&c);
 		assert_int_equal(c.status, EPROTO);
 		connection_close(&c);
 	}
@@ -338,7 +278,7 @@ static void answers_go_out_before_the_end(void **state)
 	struct connection c;
 	unsigned int before;
 
-	establish(&c, 13);
+	establish_server(&c, 13);
 	before = c.rx_updates;
 	for (int i = 0; i < 10; i++)
 		connection_record(&c, 22, UPDATE, SIZE(UPDATE));
@@ -354,7 +294,7 @@ static void a_handshake_that_runs_does_not_go_on(void **state)
 	struct attr_builder options = rig_options(TLS_HANDOFF_SERVER, "server");
 	struct connection half, c;
 
-	establish(&c, 13);
+	establish_server(&c, 13);
 	connection_open(&half, &rig, &options, peer_openssl(&setup));
 	while (!half.want)
 		assert_true(rig_step(&rig));
@@ -366,27 +306,33 @@ static void a_handshake_that_runs_does_not_go_on(void **state)
 	connection_close(&half);
 }
 
+/* The only session, in a successor on @text */
+static void goes_on(struct connection *c, const char *text)
+{
+	rig_start_successor(&rig, text);
+	rig_restore(&rig);
+	assert_int_equal(c->restored, 1);
+	update_both(c);
+	connection_close(c);
+}
+
 static void sessions_of_a_profile_that_is_gone_go_on(void **state)
 {
 	struct connection c;
 
-	establish(&c, 13);
+	establish_server(&c, 13);
 	rig_end_session(&rig);
-	rig_start_successor(&rig, less);
-	rig_restore(&rig);
-	assert_int_equal(c.restored, 1);
-	update_both(&c);
-	connection_close(&c);
+	goes_on(&c, less);
 }
 
 static void new_handshakes_go_on_beside_it(void **state)
 {
 	struct connection old, new;
 
-	establish(&old, 13);
+	establish_server(&old, 13);
 	rig_end_session(&rig);
 	rig_start_successor(&rig, NULL);
-	establish(&new, 13);
+	establish_server(&new, 13);
 	rig_restore(&rig);
 	assert_int_equal(old.restored, 1);
 	assert_int_equal(new.restored, 0);
@@ -407,21 +353,13 @@ static int open_memory(int flags)
 static void an_agent_that_crashes_is_survived(void **state)
 {
 	struct connection c;
-	int status;
 
-	establish(&c, 13);
+	establish_server(&c, 13);
 	connection_exchange(&c);
 	/* no last word, and something unread */
 	rig_send(&rig, CHANNEL_TICKETS, 0, "\0\0\0\0\0\0\0\0", 8);
-	close(rig.fd);
-	assert_int_equal(waitpid(rig.session, &status, 0), rig.session);
-	assert_int_equal(status, 0);
-	assert_int_equal(waitpid(rig.keys, &status, 0), rig.keys);
-	rig_start_successor(&rig, NULL);
-	rig_restore(&rig);
-	assert_int_equal(c.restored, 1);
-	update_both(&c);
-	connection_close(&c);
+	rig_drop(&rig);
+	goes_on(&c, NULL);
 }
 
 static void a_successor_waits_for_one_that_still_writes(void **state)
@@ -430,7 +368,7 @@ static void a_successor_waits_for_one_that_still_writes(void **state)
 	struct connection c;
 	int status, fd;
 
-	establish(&c, 13);
+	establish_server(&c, 13);
 	connection_exchange(&c);
 	fd = rig.fd;
 	session = rig.session;
@@ -457,7 +395,7 @@ static void sigterm_asks_for_a_successor_and_a_second_one_does_not_wait(void **s
 	struct connection c;
 	int status;
 
-	establish(&c, 13);
+	establish_server(&c, 13);
 	connection_exchange(&c);
 	assert_int_equal(kill(rig.session, SIGTERM), 0);
 	while (!rig.retiring)
@@ -469,13 +407,9 @@ static void sigterm_asks_for_a_successor_and_a_second_one_does_not_wait(void **s
 		;
 	assert_int_equal(waitpid(rig.session, &status, 0), rig.session);
 	assert_int_equal(status, 0);
-	close(rig.fd);
-	assert_int_equal(waitpid(rig.keys, &status, 0), rig.keys);
-	rig_start_successor(&rig, NULL);
-	rig_restore(&rig);
-	assert_int_equal(c.restored, 1);
-	update_both(&c);
-	connection_close(&c);
+	rig.session = 0;
+	rig_drop(&rig);
+	goes_on(&c, NULL);
 }
 
 /* What the agent has passes on a memory that it cannot look into. */
@@ -487,7 +421,7 @@ static void the_memory_is_written_once_and_empty_after_it_was_read(void **state)
 	char byte;
 	int fd, kept;
 
-	establish(&c, 13);
+	establish_server(&c, 13);
 	assert_int_equal(read(rig.memory, &byte, 1), -1);
 	assert_int_equal(errno, EBADF);
 	assert_true(fcntl(rig.memory, F_GETFL) & O_PATH);
@@ -520,7 +454,7 @@ static void spoil_with(void (*spoil)(int fd, off_t size), bool *ret_empty, uint3
 	struct stat info;
 	int fd;
 
-	establish(&c, 13);
+	establish_server(&c, 13);
 	rig_end_session(&rig);
 	fd = open_memory(O_RDWR);
 	assert_true(fd >= 0 && fstat(fd, &info) == 0);
@@ -534,7 +468,7 @@ static void spoil_with(void (*spoil)(int fd, off_t size), bool *ret_empty, uint3
 	close(fd);
 	connection_close(&c);
 	/* nothing else suffers */
-	establish(&c, 13);
+	establish_server(&c, 13);
 	update_both(&c);
 	connection_close(&c);
 }
@@ -642,19 +576,7 @@ static void records_of_unknown_kind_are_passed_over(void **state)
 	assert_true(rig_log_has(&rig, "something of unknown kind 999"));
 }
 
-static int set_up_all(void **state)
-{
-	rig_enter_folder();
-	return 0;
-}
-
-static int tear_down_all(void **state)
-{
-	rig_leave_folder();
-	return 0;
-}
-
-#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define CASE(name) cmocka_unit_test_setup(name, fixture_restart)
 
 int main(void)
 {
@@ -681,5 +603,6 @@ int main(void)
 		CASE(key_updates_above_update_rate_end_the_connection),
 	};
 
-	return cmocka_run_group_tests_name("succession", tests, set_up_all, tear_down_all);
+	return cmocka_run_group_tests_name("succession", tests, fixture_set_up(config),
+					   fixture_tear_down);
 }

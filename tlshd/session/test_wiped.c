@@ -11,7 +11,7 @@
 
 #include "test_looker.h"
 #include "test_pki.h"
-#include "test_rig.h"
+#include "test_fixture.h"
 
 static const char config[] = "[profile psk]\n"
 			     "psk = alice:psk\n"
@@ -20,21 +20,10 @@ static const char config[] = "[profile psk]\n"
 			     "certificate = server.pem\n"
 			     "private_key = server.key\n";
 
-static struct rig rig;
-
 static int set_up(void **state)
 {
 	looker_start();
-	rig_enter_folder();
-	rig_start(&rig, config);
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	rig_stop(&rig);
-	rig_leave_folder();
-	return 0;
+	return fixture_set_up(config)(state);
 }
 
 static void psk_bytes(const char *hex, uint8_t *ret)
@@ -87,20 +76,16 @@ static const uint8_t *key_of(const struct record_keys *keys)
 
 static void nothing_is_left_of_record_keys(void **state)
 {
-	const struct peer_setup client = { 0 };
-	struct attr_builder options = rig_options(TLS_HANDOFF_SERVER, "server");
 	struct connection c;
 
-	connection_open(&c, &rig, &options, peer_openssl(&client));
-	connection_run(&c);
+	establish_server(&c, 0);
 	assert_int_equal(c.cipher, TLS_CIPHER_AES_GCM_256);
 	if (looker_places(rig.session, key_of(&c.tx)) < 0)
 		skip();
 	assert_int_equal(looker_places(rig.session, key_of(&c.tx)), 0);
 	assert_int_equal(looker_places(rig.session, key_of(&c.rx)), 0);
 	rig_send(&rig, CHANNEL_REKEY, c.id, NULL, 0);
-	while (!c.tx_updates)
-		assert_true(rig_step(&rig));
+	connection_await_updates(&c, 1);
 	assert_int_equal(looker_places(rig.session, key_of(&c.tx)), 0);
 	connection_close(&c);
 }
@@ -114,15 +99,10 @@ static void nothing_is_left_of_a_handshake_and_of_a_closed_connection(void **sta
 		"CLIENT_TRAFFIC_SECRET_0",
 		"SERVER_TRAFFIC_SECRET_0",
 	};
-	const struct peer_setup client = { 0 }, server = { .server = true,
-							   .certificate = "server.pem",
-							   .key = "server.key" };
 	uint8_t secrets[5][LOOKER_SECRET];
-	struct attr_builder options = rig_options(TLS_HANDOFF_SERVER, "server");
 	struct connection c, next;
 
-	connection_open(&c, &rig, &options, peer_openssl(&client));
-	connection_run(&c);
+	establish_server(&c, 0);
 	for (size_t i = 0; i < 5; i++) {
 		assert_true(peer_secret(c.peer, labels[i], secrets[i], LOOKER_SECRET));
 		if (looker_places(rig.session, secrets[i]) < 0)
@@ -132,11 +112,7 @@ static void nothing_is_left_of_a_handshake_and_of_a_closed_connection(void **sta
 	}
 	connection_close(&c);
 	/* the next one's DONE tells that CLOSE was seen */
-	options = rig_options(TLS_HANDOFF_CLIENT, "server");
-	attr_put_string(&options, CHANNEL_A_PEER_NAME, "localhost");
-	connection_open(&next, &rig, &options, peer_openssl(&server));
-	connection_run(&next);
-	assert_true(next.done);
+	establish(&next, TLS_HANDOFF_CLIENT, "server", 0, peer_openssl);
 	for (size_t i = 0; i < 5; i++)
 		assert_int_equal(looker_places(rig.session, secrets[i]), 0);
 	connection_close(&next);
@@ -144,22 +120,17 @@ static void nothing_is_left_of_a_handshake_and_of_a_closed_connection(void **sta
 
 static void nothing_is_left_of_a_master_secret(void **state)
 {
-	const struct peer_setup client = { .version = 12 };
-	struct attr_builder options = rig_options(TLS_HANDOFF_SERVER, "server");
 	uint8_t secret[LOOKER_SECRET];
 	struct connection c;
 
-	connection_open(&c, &rig, &options, peer_openssl(&client));
-	connection_run(&c);
+	establish_server(&c, 12);
 	assert_true(peer_secret(c.peer, "CLIENT_RANDOM", secret, sizeof(secret)));
 	if (looker_places(rig.session, secret) < 0)
 		skip();
 	/* what exporters are derived from */
 	assert_int_equal(looker_places(rig.session, secret), 1);
 	connection_close(&c);
-	options = rig_options(TLS_HANDOFF_SERVER, "server");
-	connection_open(&c, &rig, &options, peer_openssl(&client));
-	connection_run(&c);
+	establish_server(&c, 12);
 	assert_int_equal(looker_places(rig.session, secret), 0);
 	connection_close(&c);
 }
@@ -173,5 +144,5 @@ int main(void)
 		cmocka_unit_test(nothing_is_left_of_a_handshake_and_of_a_closed_connection),
 	};
 
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	return cmocka_run_group_tests(tests, set_up, fixture_tear_down);
 }
