@@ -7,6 +7,7 @@ DESTDIR ?=
 KERNEL ?= $(shell uname -r)
 ROUNDS ?= 20
 VERSION := $(shell sed -n "s/^[[:space:]]*version: '\(.*\)',/\1/p" meson.build)
+KBUILD = $(MAKE) -C /lib/modules/$(KERNEL)/build M=$(CURDIR)/kmod MO=$(CURDIR)/build/native-kmod
 DKMS_SOURCE := /usr/src/tls-handoff-$(VERSION)
 
 .PHONY: all module user demo check check-debug bench lint format soak clean help
@@ -60,9 +61,9 @@ install: install-module install-user
 	@tools/package/next-steps "$(DESTDIR)" "$(KERNEL)"
 
 install-module:
-	$(MAKE) -C /lib/modules/$(KERNEL)/build M=$(CURDIR)/kmod modules
-	$(MAKE) -C /lib/modules/$(KERNEL)/build M=$(CURDIR)/kmod \
-		$(if $(DESTDIR),INSTALL_MOD_PATH=$(DESTDIR)) modules_install
+	mkdir -p build/native-kmod
+	$(KBUILD) modules
+	$(KBUILD) $(if $(DESTDIR),INSTALL_MOD_PATH=$(abspath $(DESTDIR))) modules_install
 
 install-user:
 	test -e build/native/build.ninja || meson setup build/native \
