@@ -23,15 +23,15 @@ static const struct starttls_ops *const protocols[] = {
 struct starttls *starttls_new(enum starttls_protocol protocol, enum starttls_part part)
 {
 	struct starttls *starttls = calloc(1, sizeof(*starttls));
-	char name[sizeof(starttls->name)] = "";
+	char name[STARTTLS_NAME] = "";
 
 	if (!starttls)
 		return NULL;
 	starttls->ops = protocols[protocol];
 	starttls->part = part;
-	if (gethostname(name, sizeof(name) - 1) || !*name)
+	if (gethostname(name, sizeof(name) - 1) < 0 || !*name)
 		strcpy(name, "localhost");
-	strcpy(starttls->name, name);
+	memcpy(starttls->name, name, sizeof(name));
 	if (starttls->ops->begin(starttls) < 0) {
 		free(starttls);
 		return NULL;
