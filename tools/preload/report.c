@@ -29,13 +29,13 @@ static bool have_standard_error(void)
 	       now.st_ino == standard_error.st_ino && standard_error.st_nlink;
 }
 
-void report_init(void)
+void report_init(bool info)
 {
 	void *printer;
 
 	if (fstat(STDERR_FILENO, &standard_error) < 0)
 		standard_error.st_nlink = 0;
-	if (!settings()->info)
+	if (!info)
 		return;
 	/* Apart, so that only programs with --info get a JSON library. */
 	printer = dlopen(PRELOAD_DIR "/libtls_handoff_info.so", RTLD_NOW | RTLD_LOCAL);
