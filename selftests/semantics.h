@@ -74,13 +74,6 @@ FIXTURE_TEARDOWN(semantics)
 	EXPECT_TRUE(nothing_left());
 }
 
-/* What raw kTLS cannot do, and why the others are not compared with it there */
-#define NOT_FOR_RAW_KTLS(why)						\
-	do {								\
-		if (variant->kind == KIND_KTLS)				\
-			SKIP(return, "raw kTLS: " why);			\
-	} while (0)
-
 /* Both directions still work */
 static inline void expect_unharmed(struct __test_metadata *_metadata, int app, int peer)
 {

@@ -208,6 +208,7 @@ static const struct refusal refusals[] = {
 	REFUSAL(SOL_TCP, TCP_QUEUE_SEQ, false, true, EOPNOTSUPP),
 	REFUSAL(SOL_TCP, TCP_ZEROCOPY_RECEIVE, true, false, EOPNOTSUPP),
 	REFUSAL(SOL_TCP, TCP_INQ, false, true, EOPNOTSUPP),
+	REFUSAL(SOL_TCP, TCP_FASTOPEN, false, true, EOPNOTSUPP),
 	REFUSAL(SOL_SOCKET, SO_PEEK_OFF, false, true, EOPNOTSUPP),
 };
 

@@ -13,7 +13,7 @@
 /* The body sends on @from and receives on @to; one of both is the program's */
 #define BOTH_WAYS(name)								\
 	static void name##_way(struct __test_metadata *_metadata,		\
-			       FIXTURE_DATA(semantics) *self,			\
+			       struct _test_data_semantics *self,			\
 			       enum kind variant_kind, int from, int to);	\
 	TEST_F(semantics, name)							\
 	{									\
@@ -21,7 +21,7 @@
 		name##_way(_metadata, self, variant->kind, self->peer, self->app);	\
 	}									\
 	static void name##_way(struct __test_metadata *_metadata,		\
-			       FIXTURE_DATA(semantics) *self,			\
+			       struct _test_data_semantics *self,			\
 			       enum kind variant_kind, int from, int to)
 
 static inline void close_both(const int *pipes)

@@ -88,13 +88,6 @@ FIXTURE_TEARDOWN(control)
 	EXPECT_TRUE(nothing_left());
 }
 
-/* TLS 1.2 has none */
-#define ONLY_TLS13()								\
-	do {									\
-		if (variant->version != TLS_1_3_VERSION)			\
-			SKIP(return, "TLS 1.2 has no key update");		\
-	} while (0)
-
 static void expect_control(struct __test_metadata *_metadata, struct pair *p, const void *data,
 			   long length)
 {
@@ -196,7 +189,8 @@ TEST_F(control, key_update_of_both_sides)
 {
 	struct pair *p = &self->pair;
 
-	ONLY_TLS13();
+	if (variant->version != TLS_1_3_VERSION)
+		SKIP(return, "TLS 1.2 has no key update");
 	for (int generation = 1; generation <= 3; generation++) {
 		ASSERT_EQ(6, send(p->peer, "before", 6, 0));
 		ASSERT_EQ(6, recv(p->app, self->in, 100, 0));
@@ -246,7 +240,8 @@ TEST_F(control, key_update_and_peek)
 {
 	struct pair *p = &self->pair;
 
-	ONLY_TLS13();
+	if (variant->version != TLS_1_3_VERSION)
+		SKIP(return, "TLS 1.2 has no key update");
 	ASSERT_EQ(6, send(p->peer, "before", 6, 0));
 	ASSERT_EQ(0, peer_updates(p, 1));
 	ASSERT_EQ(5, send(p->peer, "after", 5, 0));
@@ -265,7 +260,8 @@ TEST_F(control, key_update_and_splice)
 {
 	struct pair *p = &self->pair;
 
-	ONLY_TLS13();
+	if (variant->version != TLS_1_3_VERSION)
+		SKIP(return, "TLS 1.2 has no key update");
 	for (int peek = 0; peek < 2; peek++) {
 		ASSERT_EQ(8000, send(p->peer, self->out, 8000, 0));
 		ASSERT_EQ(0, peer_updates(p, 1 + peek));
@@ -298,7 +294,8 @@ TEST_F(control, key_update_wakes_poll_when_the_key_comes)
 	struct call call = { .fd = p->app };
 	struct task task;
 
-	ONLY_TLS13();
+	if (variant->version != TLS_1_3_VERSION)
+		SKIP(return, "TLS 1.2 has no key update");
 	ASSERT_EQ(0, peer_updates(p, 1));
 	ASSERT_EQ(5, send(p->peer, "after", 5, 0));
 	EXPECT_EQ(-1, recv(p->app, self->in, 100, MSG_DONTWAIT));
@@ -315,7 +312,8 @@ TEST_F(control, key_update_and_data_long_after)
 	struct call call = { .fd = p->app };
 	struct task task;
 
-	ONLY_TLS13();
+	if (variant->version != TLS_1_3_VERSION)
+		SKIP(return, "TLS 1.2 has no key update");
 	ASSERT_EQ(0, task_start(&task, poll_in, &call));
 	ASSERT_TRUE(task_sleeps(&task, SYS_poll));
 	ASSERT_EQ(0, peer_updates(p, 1));
@@ -352,7 +350,7 @@ FIXTURE_TEARDOWN(sealed)
 }
 
 /* A record of @size bytes of the pattern; its length on the wire */
-static long make(FIXTURE_DATA(sealed) *self, size_t size)
+static long make(struct _test_data_sealed *self, size_t size)
 {
 	char plaintext[1000];
 

@@ -28,7 +28,7 @@ void loop_settle(struct event_base *base)
 {
 	/* each step of what follows from one message takes one look */
 	for (int i = 0; i < 40; i++)
-		event_base_loop(base, EVLOOP_NONBLOCK);
+		event_base_loop(base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
 }
 
 void loop_hear(struct heard *heard, const struct channel_message *message)

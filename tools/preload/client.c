@@ -78,10 +78,12 @@ static int connect_tcp(int fd, const struct sockaddr *address, socklen_t length)
 static int connect_again(int fd)
 {
 	const __u32 client = TLS_HANDOFF_CLIENT;
+	int r = 0;
 
 	if (setsockopt(fd, SOL_TLS_HANDOFF, TLS_HANDOFF_START, &client, sizeof(client)) < 0)
-		return errno == ENOPROTOOPT ? -EISCONN : -errno;
-	return 0;
+		r = errno == ENOPROTOOPT ? -EISCONN : -errno;
+	report_connection(fd);
+	return r;
 }
 
 static int connect_tls(int fd, const struct sockaddr *address, socklen_t length)

@@ -27,18 +27,19 @@ REAL_FUNCTION(recvfrom)
 REAL_FUNCTION(recvmmsg)
 REAL_FUNCTION(recvmsg)
 
-/* What to return instead of @r, the result of a call on @fd. */
+/* What to return instead of @r, the result of a call on @fd.  A part of a record stays an
+ * error: nobody can know how much of it is missing. */
 static ssize_t end_of_file(int fd, ssize_t r)
 {
+	const __u32 bits = TLS_HANDOFF_F_TRUNCATED | TLS_HANDOFF_F_PARTIAL;
 	struct tls_handoff_info info;
 
 	if (r >= 0 || errno != ECONNABORTED)
 		return r;
-	if (handoff_info(fd, &info) < 0 || !(info.flags & TLS_HANDOFF_F_TRUNCATED)) {
-		errno = ECONNABORTED;
-		return r;
-	}
-	return 0;
+	if (handoff_info(fd, &info) == 0 && (info.flags & bits) == TLS_HANDOFF_F_TRUNCATED)
+		return 0;
+	errno = ECONNABORTED;
+	return r;
 }
 
 INTERPOSED ssize_t read(int fd, void *buffer, size_t size)

@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <pthread.h>
 
 #include "peers.h"
 #include "preload.h"
@@ -19,12 +20,7 @@ REAL_FUNCTION(getsockopt)
 static struct options options;
 static bool broken; /* the settings make no sense: nothing may connect */
 
-const struct options *settings(void)
-{
-	return &options;
-}
-
-__attribute__((constructor)) static void start(void)
+static void start(void)
 {
 	const char *option, *why;
 
@@ -32,11 +28,25 @@ __attribute__((constructor)) static void start(void)
 	why = options_import(&options, &option);
 	if (!why && !options.client_ports.count && !options.server_ports.count)
 		ports_parse(DEFAULT_CLIENT_PORTS, &options.client_ports);
-	report_init();
+	report_init(options.info);
 	if (why) {
 		broken = true;
 		report("--%s: %s; no connection is made", option, why);
 	}
+}
+
+/* The constructors of the program's own libraries come before ours, and may connect. */
+__attribute__((constructor)) static void start_once(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	pthread_once(&once, start);
+}
+
+const struct options *settings(void)
+{
+	start_once();
+	return &options;
 }
 
 static uint16_t port_of(const struct sockaddr *address, socklen_t length)
@@ -60,7 +70,7 @@ static int socket_option(int fd, int option)
 
 enum rule rule_for(int fd, const struct sockaddr *address, socklen_t length, bool client)
 {
-	const struct ports *ports = client ? &options.client_ports : &options.server_ports;
+	const struct ports *ports = client ? &settings()->client_ports : &settings()->server_ports;
 	uint16_t port = port_of(address, length);
 	int protocol;
 

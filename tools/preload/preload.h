@@ -35,6 +35,6 @@ void report(const char *format, ...) __attribute__((format(printf, 1, 2)));
  * Anything but a socket of ours whose handshake is over is ignored. */
 void report_connection(int fd);
 
-void report_init(void);
+void report_init(bool info);
 
 #endif /* TLS_HANDOFF_PRELOAD_H */

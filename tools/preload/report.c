@@ -29,13 +29,13 @@ static bool have_standard_error(void)
 	       now.st_ino == standard_error.st_ino && standard_error.st_nlink;
 }
 
-void report_init(void)
+void report_init(bool info)
 {
 	void *printer;
 
 	if (fstat(STDERR_FILENO, &standard_error) < 0)
 		standard_error.st_nlink = 0;
-	if (!settings()->info)
+	if (!info)
 		return;
 	/* Apart, so that only programs with --info get a JSON library. */
 	printer = dlopen(PRELOAD_DIR "/libtls_handoff_info.so", RTLD_NOW | RTLD_LOCAL);
@@ -80,14 +80,22 @@ static void report_failure(int fd, const struct tls_handoff_info *info)
 	report("handshake with %s failed: %s", name, words);
 }
 
+/* A session without a number was refused by the kernel, which only the call that started
+ * it can be asking about. */
+static bool is_news(const struct tls_handoff_info *info)
+{
+	if (info->handshake_usec ? !info_print : info->state != TLS_HANDOFF_STATE_FAILED)
+		return false;
+	return !info->session_id || atomic_exchange(&told[info->session_id % TOLD],
+						    info->session_id) != info->session_id;
+}
+
 void report_connection(int fd)
 {
 	struct tls_handoff_info info;
 	int error = errno;
 
-	if (handoff_info(fd, &info) == 0 && info.session_id &&
-	    (info.handshake_usec ? info_print != NULL : info.state == TLS_HANDOFF_STATE_FAILED) &&
-	    atomic_exchange(&told[info.session_id % TOLD], info.session_id) != info.session_id) {
+	if (handoff_info(fd, &info) == 0 && is_news(&info)) {
 		if (!info.handshake_usec)
 			report_failure(fd, &info);
 		else if (have_standard_error())

@@ -4,6 +4,8 @@
  * gives connections with a finished handshake, however the program waits for them.
  */
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 
 #include "preload.h"
 #include "real.h"
@@ -30,6 +32,14 @@ static bool is_ours(int fd)
 	return handoff_info(fd, &info) == 0 && info.role == TLS_HANDOFF_SERVER;
 }
 
+/* A connection whose data comes with its SYN exists before it is established. */
+static void no_fastopen(int fd)
+{
+	static const int off;
+
+	setsockopt(fd, SOL_TCP, TCP_FASTOPEN, &off, sizeof(off));
+}
+
 /* The port is asked for afterwards, since listening may be what gives the socket one. */
 INTERPOSED int listen(int fd, int backlog)
 {
@@ -46,7 +56,10 @@ INTERPOSED int listen(int fd, int backlog)
 	case RULE_TLS:
 		break;
 	}
-	r = is_ours(fd) ? 0 : secure(fd, TLS_HANDOFF_SERVER, NULL);
+	if (is_ours(fd))
+		return 0;
+	no_fastopen(fd);
+	r = secure(fd, TLS_HANDOFF_SERVER, NULL);
 	if (r == 0)
 		return 0;
 	errno = -r;

@@ -33,6 +33,7 @@ check usage.version 0 '^tls-handoff [0-9]' --version
 check usage.unknown_command 2 'no command "nonsense"' nonsense
 check usage.connect.help 0 '^usage: tls-handoff connect' connect --help
 check usage.listen.help 0 '^usage: tls-handoff listen' listen --help
+check usage.run.help 0 '^usage: tls-handoff run' run --help
 check usage.status.help 0 '^usage: tls-handoff status' status --help
 check usage.tickets.help 0 '^usage: tls-handoff tickets' tickets --help
 check usage.reload.help 0 '^usage: tls-handoff reload' reload -h
@@ -56,6 +57,12 @@ check usage.sessions.value_missing 2 'requires an argument' sessions --profile
 check usage.metrics.help 0 '^usage: tls-handoff metrics' metrics --help
 check usage.metrics.operand 2 'too many words' metrics something
 check usage.metrics.no_json 2 'json' metrics --json
+check usage.run.no_program 2 '^usage: tls-handoff run' run --server-ports 80 --
+check usage.run.program_missing 2 'no-such-program: No such file' run -- no-such-program --help
+check usage.run.port_unknown 2 'services' run --client-ports 80,nonsense -- true
+check usage.run.port_65536 2 '1 to 65535' run --server-ports 80-65536 -- true
+check usage.run.static_program 2 'ldconfig is statically linked.*tls-handoff tunnel' run ldconfig
+check usage.run.not_for_run 2 'no option --bind' run --bind ::1 -- true
 check usage.connect.port_0 2 '"0" is no port' connect localhost 0
 check usage.connect.port_70000 2 '"70000" is no port' connect localhost 70000
 check usage.connect.port_negative 2 '"-1" is no port' connect localhost -- -1
@@ -93,13 +100,14 @@ TLSHD_RUNTIME_DIR=/$long
 check no_tlshd.folder_too_long 1 'File name too long' tickets
 unset TLSHD_RUNTIME_DIR
 if grep -qw tls_handoff /proc/sys/net/ipv4/tcp_available_ulp 2>/dev/null; then
-	for name in connect listen status sessions metrics; do
+	for name in connect listen run status sessions metrics; do
 		number=$((number + 1))
 		echo "ok $number - no_module.$name # SKIP the module is loaded"
 	done
 else
 	check no_module.connect 4 'modprobe tls_handoff' connect --ciphers aes-128-gcm localhost 1
 	check no_module.listen 4 'modprobe tls_handoff' listen 1
+	check no_module.run 4 'modprobe tls_handoff' run -- true --help
 	check no_module.status 4 'modprobe tls_handoff' status --json
 	check no_module.sessions 4 'modprobe tls_handoff' sessions --json
 	check no_module.metrics 4 'modprobe tls_handoff' metrics

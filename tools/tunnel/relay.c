@@ -10,15 +10,17 @@
 #include "relay.h"
 
 #define RELAY_HELD   131072 /* bytes in a pipe at which it is emptied first */
-#define RELAY_ROUNDS 16	    /* times that a pipe is filled before it is somebody else's turn */
+#define RELAY_ROUNDS 4	    /* times that a pipe is filled before it is somebody else's turn */
 #define RELAY_PIECES 18	    /* slots of a pipe that one record may take, MAX_SKB_FRAGS + 1 */
 
-/* Whether the peer closed without close_notify, which is an end for those who say so. */
+/* Whether the peer closed without close_notify and between two records: an end for those who
+ * say so. */
 static bool is_cut(int fd)
 {
 	struct tls_handoff_info info;
 
-	return handoff_info(fd, &info) == 0 && info.flags & TLS_HANDOFF_F_TRUNCATED;
+	return handoff_info(fd, &info) == 0 && info.flags & TLS_HANDOFF_F_TRUNCATED &&
+	       !(info.flags & TLS_HANDOFF_F_PARTIAL);
 }
 
 /* Receives into the pipe: whatever plain TCP has is one call, of TLS each record is one. */

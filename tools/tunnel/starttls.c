@@ -23,13 +23,15 @@ static const struct starttls_ops *const protocols[] = {
 struct starttls *starttls_new(enum starttls_protocol protocol, enum starttls_part part)
 {
 	struct starttls *starttls = calloc(1, sizeof(*starttls));
+	char name[STARTTLS_NAME] = "";
 
 	if (!starttls)
 		return NULL;
 	starttls->ops = protocols[protocol];
 	starttls->part = part;
-	if (gethostname(starttls->name, sizeof(starttls->name) - 1) || !*starttls->name)
-		strcpy(starttls->name, "localhost");
+	if (gethostname(name, sizeof(name) - 1) < 0 || !*name)
+		strcpy(name, "localhost");
+	memcpy(starttls->name, name, sizeof(name));
 	if (starttls->ops->begin(starttls) < 0) {
 		free(starttls);
 		return NULL;

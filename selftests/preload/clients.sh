@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash disable=SC2154,SC2094 # variables are lib.sh's; feed only looks at sizes
+# Programs that open connections, to servers that would not understand plaintext.
+
+nc_client() {	# HOST [nc's ARGUMENT...]
+	local host=$1
+	shift
+	reverser
+	run_client nc "$@" -N "$host" "$port" < <(feed out)
+	expect_status 0
+	expect_same out "$payload.reversed"
+}
+
+nc_named() {
+	nc_client server.test "$@"
+	expect_info peer_identity '"dns:server.test"'
+}
+
+# Without a name it is the address that the certificate must have.
+nc_address() {	# ADDRESS
+	nc_client "$1"
+	expect_info peer_identity "\"ip:$1\""
+}
+
+# nc waits for its connect with poll(2) if it has a time limit.
+nc_time_limit() {
+	nc_client server.test -w "$deadline"
+	expect_info peer_identity '"dns:server.test"'
+}
+
+nc_another_name() {
+	reverser
+	run_client --name localhost -- nc -N 127.0.0.1 "$port" < <(feed out)
+	expect_status 0
+	expect_same out "$payload.reversed"
+	expect_info peer_identity '"dns:localhost"'
+}
+
+socat_client() {	# [,OPTION]
+	reverser
+	run_client socat -t "$deadline" - "TCP:server.test:$port$1" < <(feed out)
+	expect_status 0
+	expect_same out "$payload.reversed"
+}
+
+ncat_client() {
+	reverser
+	run_client ncat server.test "$port" < <(feed out)
+	expect_same out "$payload.reversed"
+	expect_info peer_identity '"dns:server.test"'
+}
+
+curl_plain_url() {
+	web_server
+	run_client curl --silent --show-error "$@" "http://server.test:$port/payload"
+	expect_status 0
+	expect_same out payload
+	expect_info state '"established"'
+}
+
+python_urllib() {
+	web_server
+	run_client "$here/program.py" urllib "http://server.test:$port/payload"
+	expect_status 0
+	expect_same out payload
+}
+
+# program LANGUAGE CASE: sends the payload and prints what comes back. None of them could
+# talk plaintext with that server.
+program() {
+	reverser
+	run_client "$here/program.$1" "$2" server.test "$port" < "$payload"
+	expect_status 0
+	expect_same out "$payload.reversed"
+}
+
+redis_tls_server() {
+	server redis-server --save '' --dir "$PWD" --port 0 --tls-port "$port" \
+		--tls-cert-file "$pki/peer.pem" --tls-key-file "$pki/peer.key" \
+		--tls-ca-cert-file "$pki/ca.pem" --tls-auth-clients no
+}
+
+redis_client() {
+	redis_tls_server
+	run_client redis-cli -h server.test -p "$port" set colour blue
+	expect_status 0
+	expect_words OK out
+	run_client redis-cli -h localhost -p "$port" get colour
+	expect_words blue out
+	expect_info peer_identity '"dns:localhost"'
+}
+
+redis_pipe() {
+	local i
+	redis_tls_server
+	for ((i = 0; i < 2000; i++)); do echo "incrby total $i"; done > commands
+	run_client redis-cli -h server.test -p "$port" --pipe < commands
+	expect_status 0
+	expect_words 'errors: 0, replies: 2000' out
+	run_client redis-cli -h server.test -p "$port" get total
+	expect_words 1999000 out
+}
+
+memcached_client() {
+	server memcached -u root -l 127.0.0.1 -p "$port" -Z -o "ssl_chain_cert=$pki/peer.pem" \
+		-o "ssl_key=$pki/peer.key"
+	run_client "$here/program.py" memcached server.test "$port"
+	expect_status 0
+	expect_words '^blue$' out
+}
+
+# Children inherit it, through a shell and an interpreter that were not named.
+children() {
+	reverser
+	run_client sh -c "exec env nc -N server.test $port" < <(feed out)
+	expect_status 0
+	expect_same out "$payload.reversed"
+}
+
+exit_status_of_the_program() {
+	run_client sh -c 'exit 42'
+	expect_status 42
+	run_client sh -c 'kill -PIPE $$'
+	expect_status 141
+}
+
+# Only the ports of the rules.
+other_ports_stay_plain() {
+	server socat "TCP-LISTEN:$port,reuseaddr" EXEC:cat
+	run_client --client-ports "1-$((port - 1)),$((port + 1))-65535" -- \
+		nc -N 127.0.0.1 "$port" < "$payload"
+	expect_status 0
+	expect_same out "$payload"
+}
+
+truncation() {	# EXPECTED [ARGUMENT...]
+	local expected=$1
+	shift
+	mkfifo peer.in
+	exec {speak}<> peer.in
+	server openssl s_server -accept "$port" -cert "$pki/peer.pem" -key "$pki/peer.key" -quiet
+	timeout "$deadline" tls-handoff run "$@" -- "$here/program.py" to_the_end server.test \
+		"$port" > out 2> err &
+	ours=$!
+	pids+=("$ours")
+	echo "the first half" >&"$speak"
+	until_true has_line out 'the first half'
+	kill -KILL "$peer"
+	wait_ours
+	expect_status 0
+	expect_words "^the end: $expected\$" out
+}
+
+add run.nc nc_named
+add run.nc.ipv4 nc_named -4
+add run.nc.ipv6 nc_named -6
+add run.nc.address_ipv4 nc_address 127.0.0.1
+add run.nc.address_ipv6 nc_address ::1
+add run.nc.time_limit nc_time_limit
+add run.nc.name_given nc_another_name
+add run.socat socat_client ""
+add run.socat.time_limit socat_client ",connect-timeout=$deadline"
+add run.ncat ncat_client
+add run.curl curl_plain_url
+add run.curl.ipv6 curl_plain_url -6
+add run.python.urllib python_urllib
+add run.python.socket program py blocking
+add run.python.time_limit program py time_limit
+add run.python.asyncio program py asyncio_streams
+add run.python.connect_ex program py connect_ex
+add run.python.connect_repeated program py connect_repeated
+add run.python.threads program py threads
+add run.python.duplicate program py duplicate
+add run.python.fast_open program py fast_open
+add run.node program js net
+add run.redis_cli redis_client
+add run.redis_cli.pipe redis_pipe
+add run.memcached.client memcached_client
+add run.children children
+add run.exit_status exit_status_of_the_program
+add run.other_ports_stay_plain other_ports_stay_plain
+add run.truncation_is_an_error truncation ECONNABORTED
+add run.truncation_eof_ok truncation nothing --eof-ok
