@@ -13,7 +13,9 @@ compiles() {
 	name=$1
 	shift
 	number=$((number + 1))
-	if "$@" -Wall -Wextra -Wshadow -Wconversion -Werror -pedantic-errors -I "$here" \
+	if ! command -v "$1" > /dev/null; then
+		echo "ok $number $name # SKIP there is no $1"
+	elif "$@" -Wall -Wextra -Wshadow -Wconversion -Werror -pedantic-errors -I "$here" \
 		-isystem "$here/../uapi" -o "$work/program" "$work/one.$suffix" \
 		"$work/two.$suffix" > "$work/said" 2>&1 && "$work/program" >> "$work/said" 2>&1
 	then

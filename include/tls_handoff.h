@@ -9,7 +9,7 @@
  * An accepted or listening one: r = tls_handoff_server(fd);
  *
  * Then send(), recv(), accept() as ever. Between enabling and starting, any option of
- * tls_handoff(7) may be set:
+ * tls_handoff(7) may be set, by these functions or by setsockopt():
  *
  *	tls_handoff_enable(fd);
  *	tls_handoff_set_alpn(fd, "h2,http/1.1");
@@ -89,9 +89,9 @@ static inline int tls_handoff_available(void)
 {
 	int fd, r;
 
-	fd = socket(AF_INET6, SOCK_STREAM, 0);
+	fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
-		fd = socket(AF_INET, SOCK_STREAM, 0);
+		fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -errno;
 	/* The kernel looks for the module first, and then at the socket */
@@ -110,8 +110,9 @@ static inline int tls_handoff_available(void)
  */
 static inline int tls_handoff_set_string(int fd, int option, const char *value)
 {
-	return setsockopt(fd, SOL_TLS_HANDOFF, option, value, (socklen_t)strlen(value)) ? -errno :
-											  0;
+	int r = setsockopt(fd, SOL_TLS_HANDOFF, option, value, (socklen_t)strlen(value));
+
+	return r ? -errno : 0;
 }
 
 /**
@@ -147,6 +148,7 @@ static inline int tls_handoff_set_alpn(int fd, const char *names)
 {
 	char wire[TLS_HANDOFF_MAX_ALPN + 1];
 	size_t length = strlen(names), from = 0, i;
+	int r;
 
 	if (length + 1 > sizeof(wire))
 		return -EINVAL;
@@ -161,8 +163,8 @@ static inline int tls_handoff_set_alpn(int fd, const char *names)
 		wire[from] = (char)(i - from);
 		from = i + 1;
 	}
-	return setsockopt(fd, SOL_TLS_HANDOFF, TLS_HANDOFF_ALPN, wire, (socklen_t)from) ? -errno :
-											  0;
+	r = setsockopt(fd, SOL_TLS_HANDOFF, TLS_HANDOFF_ALPN, wire, (socklen_t)from);
+	return r ? -errno : 0;
 }
 
 /**
@@ -232,7 +234,7 @@ static inline void tls_handoff_why(int fd, int error, char *why)
  *
  * On a blocking socket this waits for the end of the handshake, and goes on waiting
  * after a signal. On a non-blocking one it returns -EINPROGRESS: when the socket has
- * become writable, call it again.
+ * become writable, call it again. A listening one is started once, and at once.
  *
  * Return: 0: the connection is secured, or the listener started; -EINPROGRESS: not yet;
  * else why it failed, and nothing can be sent or received any more: -EKEYREJECTED the
@@ -358,11 +360,14 @@ static inline int tls_handoff_open(const struct addrinfo *address, int listening
 	return -error;
 }
 
-/* The first address of @host with which it works; of several families, IPv6 for a listener */
+/*
+ * The first address of @host with which it works. A listener takes IPv6 with IPv4 in it,
+ * and another address only if this machine has not the first one.
+ */
 static inline int tls_handoff_tcp(const char *host, const char *port, int listening, char *why)
 {
 	struct addrinfo hints, *addresses, *address;
-	int pass, error, r = -EHOSTUNREACH;
+	int pass, error, r = -EADDRNOTAVAIL;
 
 	memset(&hints, 0, sizeof(hints));
 	hints.ai_socktype = SOCK_STREAM;
@@ -370,14 +375,19 @@ static inline int tls_handoff_tcp(const char *host, const char *port, int listen
 	hints.ai_flags = listening ? AI_PASSIVE : 0;
 	error = getaddrinfo(host, port, &hints, &addresses);
 	if (error) {
-		r = error == EAI_SYSTEM ? -errno : -EHOSTUNREACH;
+		r = error == EAI_SYSTEM ? tls_handoff_failed() : -EHOSTUNREACH;
 		snprintf(why, TLS_HANDOFF_WHY, "%s", gai_strerror(error));
 		return r;
 	}
-	for (pass = listening ? 0 : 1; pass < 2 && r < 0; pass++)
-		for (address = addresses; address && r < 0; address = address->ai_next)
-			if (pass || address->ai_family == AF_INET6)
-				r = tls_handoff_open(address, listening);
+	for (pass = listening ? 0 : 1; pass < 2; pass++)
+		for (address = addresses; address; address = address->ai_next) {
+			if (!pass && address->ai_family != AF_INET6)
+				continue;
+			r = tls_handoff_open(address, listening);
+			if (r >= 0 || (listening && r != -EAFNOSUPPORT && r != -EADDRNOTAVAIL))
+				goto done;
+		}
+done:
 	freeaddrinfo(addresses);
 	if (r < 0)
 		snprintf(why, TLS_HANDOFF_WHY, "%s", strerror(-r));
