@@ -18,6 +18,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <tls_handoff.h>
+
 #include "kselftest_harness.h"
 #include "lib.h"
 #include "program.h"
@@ -128,6 +130,18 @@ TEST_F(module, goes_with_an_agent_registered_that_then_is_told)
 	ASSERT_EQ(0, tcp_pair(AF_INET, &p->app, &p->peer));
 	ASSERT_EQ(0, take_over(p->app));
 	EXPECT_EQ(-ESRCH, start(p->app, TLS_HANDOFF_SERVER));
+}
+
+TEST_F(module, programs_can_tell_whether_it_is_there)
+{
+	EXPECT_EQ(0, tls_handoff_available());
+	ASSERT_TRUE(until(unloaded, NULL));
+	ASSERT_EQ(0, seteuid(65534));
+	EXPECT_EQ(-ENOENT, tls_handoff_available());
+	/* Root has it loaded by asking */
+	ASSERT_EQ(0, seteuid(0));
+	EXPECT_EQ(0, tls_handoff_available());
+	EXPECT_EQ(0, stat_read("HandoffCurrSockets"));
 }
 
 static atomic_bool stop;
