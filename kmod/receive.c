@@ -389,6 +389,21 @@ static bool tls_handoff_rx_more(struct tls_handoff_ctx *ctx)
 	       READ_ONCE(sk->sk_shutdown) & RCV_SHUTDOWN;
 }
 
+/*
+ * A reader that took a part of a record leaves the rest on kTLS's list, where it was not
+ * while that reader was at it: who looked then is told now. Not under rx_mutex.
+ */
+static void tls_handoff_rx_left(struct tls_handoff_ctx *ctx)
+{
+	if (skb_queue_empty_lockless(&tls_handoff_rx_ctx(ctx)->rx_list))
+		return;
+	/* Pairs with those who set the bit and then look at the list */
+	smp_mb();
+	if (test_bit(TLS_HANDOFF_BIT_RX_WAITED, &ctx->flags) &&
+	    test_and_clear_bit(TLS_HANDOFF_BIT_RX_WAITED, &ctx->flags))
+		wake_up_interruptible_poll(&ctx->app->wq.wait, EPOLLIN | EPOLLRDNORM);
+}
+
 static int tls_handoff_rx_wait(struct tls_handoff_ctx *ctx, long *timeo,
 			       bool (*possible)(struct tls_handoff_ctx *ctx))
 {
@@ -398,7 +413,12 @@ static int tls_handoff_rx_wait(struct tls_handoff_ctx *ctx, long *timeo,
 
 	add_wait_queue(&ctx->app->wq.wait, &wait);
 	sk_set_bit(SOCKWQ_ASYNC_WAITDATA, sk);
-	while (!possible(ctx)) {
+	for (;;) {
+		set_bit(TLS_HANDOFF_BIT_RX_WAITED, &ctx->flags);
+		/* Pairs with tls_handoff_rx_left() */
+		smp_mb__after_atomic();
+		if (possible(ctx))
+			break;
 		if (!*timeo) {
 			err = -EAGAIN;
 			break;
@@ -484,6 +504,7 @@ static int tls_handoff_rx_locked(struct tls_handoff_ctx *ctx, struct msghdr *msg
 	ret = tls_handoff_rx_try(ctx, msg, size, flags, &failure);
 	sequence = tls_handoff_rx_sequence(ctx);
 	mutex_unlock(&ctx->rx_mutex);
+	tls_handoff_rx_left(ctx);
 	if (unlikely(failure.error))
 		tls_handoff_fail_record(ctx, failure.error, failure.event, failure.words);
 	else if (unlikely(sequence >= ctx->limit_near))
@@ -592,6 +613,7 @@ static noinline int tls_handoff_rx_finish(struct tls_handoff_ctx *ctx, int ret)
 	if (ret > 0)
 		tls_handoff_rx_divert(ctx, &failure);
 	mutex_unlock(&ctx->rx_mutex);
+	tls_handoff_rx_left(ctx);
 	if (unlikely(failure.error))
 		tls_handoff_fail_record(ctx, failure.error, failure.event, failure.words);
 	return ret;
@@ -682,6 +704,7 @@ static ssize_t tls_handoff_splice_locked(struct tls_handoff_ctx *ctx, loff_t *pp
 		ret = tls_handoff_splice_try(ctx, ppos, pipe, len, flags, &failure);
 	sequence = tls_handoff_rx_sequence(ctx);
 	mutex_unlock(&ctx->rx_mutex);
+	tls_handoff_rx_left(ctx);
 	if (unlikely(failure.error))
 		tls_handoff_fail_record(ctx, failure.error, failure.event, failure.words);
 	else if (unlikely(sequence >= ctx->limit_near))
@@ -773,6 +796,7 @@ void tls_handoff_rx_look(struct tls_handoff_ctx *ctx, bool nonblock)
 			break;
 	}
 	mutex_unlock(&ctx->rx_mutex);
+	tls_handoff_rx_left(ctx);
 	if (unlikely(failure.error))
 		tls_handoff_fail_record(ctx, failure.error, failure.event, failure.words);
 }

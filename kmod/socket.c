@@ -340,6 +340,15 @@ static __poll_t tls_handoff_poll(struct file *file, struct socket *app, poll_tab
 		       EPOLLWRNORM;
 
 	mask = ctx->inner.ops->poll(file, &ctx->inner, NULL);
+	/* What a reader is at may turn out to be more than it takes */
+	if (mutex_is_locked(&ctx->rx_mutex)) {
+		set_bit(TLS_HANDOFF_BIT_RX_WAITED, &ctx->flags);
+		/* Pairs with tls_handoff_rx_left() */
+		smp_mb__after_atomic();
+	} else {
+		/* What the last one left is seen: pairs with its mutex_unlock() */
+		smp_rmb();
+	}
 	/* kTLS masks EPOLLIN once a KeyUpdate was seen, even with data before it */
 	if (!skb_queue_empty_lockless(&tls_sw_ctx_rx(tls_get_ctx(sk))->rx_list))
 		mask |= EPOLLIN | EPOLLRDNORM;

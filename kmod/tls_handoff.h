@@ -179,6 +179,7 @@ enum {
 	TLS_HANDOFF_BIT_RX_DATA,	/* data was read since the last handshake record */
 	TLS_HANDOFF_BIT_RX_FAILED,	/* ctx->error is what readers get */
 	TLS_HANDOFF_BIT_RX_SHUT,	/* the program called shutdown(SHUT_RD) */
+	TLS_HANDOFF_BIT_RX_WAITED,	/* somebody looked for data while a reader held rx_mutex */
 	TLS_HANDOFF_BIT_CLOSE_SENT,
 	TLS_HANDOFF_BIT_CLOSE_WANTED,	/* who holds tx_mutex sends close_notify on the way out */
 	TLS_HANDOFF_BIT_CLOSE_RECEIVED,
