@@ -48,7 +48,7 @@ nothing_has_failed() {
 
 manuals_and_headers() {
 	local page
-	for page in 1:tls-handoff 1:tls-handoff-key 5:tlshd.conf 7:tls_handoff 8:tlshd; do
+	for page in 1:tls-handoff 1:tls-handoff-{key,run,tunnel} 5:tlshd.conf 7:tls_handoff 8:tlshd; do
 		man -w "${page%:*}" "${page#*:}" > out 2>&1 || fail "$(cat out)"
 	done
 	[ -e /usr/include/linux/tls_handoff.h ] || fail "no header"
