@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-3-Clause */
 /*
  * TLS on TCP sockets by tls_handoff(7), in a few calls. Header only: nothing to
  * link with. C99 or C++, libc and <linux/tls_handoff.h>.

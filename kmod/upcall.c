@@ -667,7 +667,7 @@ static int tls_handoff_dump_one(struct sk_buff *skb, struct netlink_callback *cb
 	void *header;
 	int err;
 
-	header = genlmsg_iput(skb, genl_info_dump(cb));
+	header = __genlmsg_iput(skb, genl_info_dump(cb), NLM_F_MULTI);
 	if (!header)
 		return -EMSGSIZE;
 	mutex_lock(&ctx->lock);

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -388,6 +389,61 @@ TEST_F(data, several_readers_at_once_lose_nothing)
 		EXPECT_EQ(PIECES * PIECE, counts[k]);
 }
 
+#define ROUNDS 500
+
+struct reader {
+	struct task task;
+	int fd;
+	atomic_int *round;	/* up to which the records were sent */
+	atomic_int done;	/* rounds */
+};
+
+/* One byte of each round's record, and no more before the next */
+static long read_a_byte_a_round(void *arg)
+{
+	struct reader *reader = arg;
+	char byte;
+
+	for (int round = 1; round <= ROUNDS; round++) {
+		long ret = recv(reader->fd, &byte, 1, 0);
+
+		if (ret != 1)
+			return ret ? -errno : -EPIPE;
+		atomic_store(&reader->done, round);
+		while (atomic_load(reader->round) <= round && round < ROUNDS)
+			sched_yield();
+	}
+	return ROUNDS;
+}
+
+static bool both_have_theirs(void *arg)
+{
+	struct reader *readers = arg;
+	int round = atomic_load(readers[0].round);
+
+	return atomic_load(&readers[0].done) == round && atomic_load(&readers[1].done) == round;
+}
+
+/* What one leaves of a record is the other's, who may have looked at the wrong moment */
+TEST_F(data, two_readers_share_every_record)
+{
+	struct reader readers[2] = {};
+	atomic_int round = 1;
+
+	for (int i = 0; i < 2; i++) {
+		readers[i].fd = self->pair.app;
+		readers[i].round = &round;
+		ASSERT_EQ(0, task_start(&readers[i].task, read_a_byte_a_round, &readers[i]));
+	}
+	for (int i = 1; i <= ROUNDS; i++) {
+		ASSERT_EQ(2, send(self->pair.peer, "ab", 2, 0));
+		ASSERT_TRUE(until(both_have_theirs, readers));
+		atomic_store(&round, i + 1);
+	}
+	for (int i = 0; i < 2; i++)
+		EXPECT_EQ(ROUNDS, task_end(&readers[i].task));
+}
+
 /* Says "hello" in and expects "world" from the socket */
 static int say_hello(int fd)
 {
@@ -447,35 +503,6 @@ TEST_F(data, a_program_that_knows_nothing_gets_it_by_exec)
 	EXPECT_EQ(0, memcmp(self->in, "got word\n", 9));
 	ASSERT_EQ(child, waitpid(child, &status, 0));
 	EXPECT_EQ(0, status);
-}
-
-/* Passes @fd over the UNIX socket @unix_fd */
-static int pass_fd(int unix_fd, int fd)
-{
-	char control[CMSG_SPACE(sizeof(int))] = {}, byte = 'f';
-	struct iovec iov = { &byte, 1 };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control,
-			      .msg_controllen = sizeof(control) };
-	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
-
-	cmsg->cmsg_level = SOL_SOCKET;
-	cmsg->cmsg_type = SCM_RIGHTS;
-	cmsg->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(cmsg), &fd, sizeof(int));
-	return sendmsg(unix_fd, &msg, 0) == 1 ? 0 : -errno;
-}
-
-static int take_fd(int unix_fd)
-{
-	char control[CMSG_SPACE(sizeof(int))] = {}, byte;
-	struct iovec iov = { &byte, 1 };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control,
-			      .msg_controllen = sizeof(control) };
-	int fd = -1;
-
-	if (recvmsg(unix_fd, &msg, 0) == 1 && CMSG_FIRSTHDR(&msg))
-		memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&msg)), sizeof(int));
-	return fd;
 }
 
 TEST_F(data, scm_rights_passes_the_connection)

@@ -223,20 +223,11 @@ TEST_F(semantics, shutdown_in_a_child_is_everybodys)
 /* A descriptor in a message that nobody takes lives as long as the message */
 TEST_F(semantics, a_descriptor_on_its_way_keeps_the_connection_until_it_is_dropped)
 {
-	char control[CMSG_SPACE(sizeof(int))] = {}, byte = 'f';
-	struct iovec iov = { &byte, 1 };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control,
-			      .msg_controllen = sizeof(control) };
 	struct pollfd pfd = { .fd = self->peer, .events = POLLIN };
-	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
 	int ends[2];
 
 	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends));
-	cmsg->cmsg_level = SOL_SOCKET;
-	cmsg->cmsg_type = SCM_RIGHTS;
-	cmsg->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(cmsg), &self->app, sizeof(int));
-	ASSERT_EQ(1, sendmsg(ends[0], &msg, 0));
+	ASSERT_EQ(0, pass_fd(ends[0], self->app));
 	close_app(_metadata, self);
 	EXPECT_EQ(0, poll(&pfd, 1, 0));
 	close(ends[0]);

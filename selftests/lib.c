@@ -113,7 +113,9 @@ static int on_message(struct nl_msg *msg, void *arg)
 		return NL_SKIP;
 	if (header->cmd == TLS_HANDOFF_CMD_ATTACH && agent->attach_fd)
 		*agent->attach_fd = nla_get_s32(attrs[TLS_HANDOFF_A_SESSION_SESSION_FD]);
-	if (header->cmd == TLS_HANDOFF_CMD_GET && agent->each)
+	/* Without NLM_F_MULTI a reader takes the first buffer for everything */
+	if (header->cmd == TLS_HANDOFF_CMD_GET && agent->each &&
+	    nlmsg_hdr(msg)->nlmsg_flags & NLM_F_MULTI)
 		agent->each(nla_get_u64(attrs[TLS_HANDOFF_A_SESSION_ID]),
 			    nla_get_u32(attrs[TLS_HANDOFF_A_SESSION_STATE]), agent->each_arg);
 	if (header->cmd != TLS_HANDOFF_CMD_ACCEPT || !a)

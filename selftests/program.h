@@ -67,6 +67,9 @@ extern char sink[64];
 long read_all(int fd, void *buffer, size_t size);
 /* All of it, or -errno. */
 long write_all(int fd, const void *buffer, size_t size);
+/* Over the UNIX socket @unix_fd by SCM_RIGHTS. 0 or -errno; a descriptor or -1. */
+int pass_fd(int unix_fd, int fd);
+int take_fd(int unix_fd);
 /* Bytes at @offset of a stream that does not repeat by records or pages */
 void pattern_fill(void *buffer, size_t size, uint64_t offset);
 bool pattern_check(const void *buffer, size_t size, uint64_t offset);

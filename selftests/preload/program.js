@@ -1,11 +1,11 @@
 #!/usr/bin/env node
 // SPDX-License-Identifier: GPL-2.0-only
-// A program without TLS in Node. program.js net HOST PORT sends standard input and prints
-// as much as comes back, program.js serve HOST PORT is an echo.
+// A program without TLS in Node. program.js HOST PORT net sends standard input and prints
+// as much as comes back, program.js HOST PORT serve is an echo.
 const net = require('net');
 const fs = require('fs');
 
-const [what, host, port] = process.argv.slice(2);
+const [host, port, what] = process.argv.slice(2);
 
 function client()
 {

@@ -1,20 +1,25 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""Programs without TLS, one for each way to connect: program.py CASE HOST PORT. Most send
-standard input and print what comes back, line for line."""
-import asyncio
+"""Programs without TLS, one for each way to connect: program.py HOST PORT CASE... Most send
+standard input and print what comes back, line for line. What takes long to import is
+imported where it is used."""
 import errno
+import functools
 import os
 import select
 import socket
 import sys
 import threading
-import urllib.request
+
+
+@functools.cache
+def standard_input():
+    return sys.stdin.buffer.read()
 
 
 def exchange(connection):
     """All of standard input to the peer, as much back to standard output."""
-    data = sys.stdin.buffer.read()
+    data = standard_input()
     sender = threading.Thread(target=connection.sendall, args=(data,))
     sender.start()
     left = len(data)
@@ -84,9 +89,11 @@ def connect_repeated(host, port):
 
 
 def asyncio_streams(host, port):
+    import asyncio
+
     async def main():
         reader, writer = await asyncio.open_connection(host, port)
-        data = sys.stdin.buffer.read()
+        data = standard_input()
         writer.write(data)
         sys.stdout.buffer.write(await reader.readexactly(len(data)))
         writer.close()
@@ -117,6 +124,7 @@ def duplicate(host, port):
     connection.connect_ex(where)
     copy = connection.dup()
     connection.close()
+    sys.stdout.flush()
     child = os.fork()
     if not child:
         wait(copy, select.POLLOUT)
@@ -124,7 +132,8 @@ def duplicate(host, port):
         sys.stdout.flush()
         os._exit(0)
     copy.close()
-    sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+    if os.waitpid(child, 0)[1]:
+        sys.exit("the child failed")
 
 
 def fast_open(host, port):
@@ -152,6 +161,8 @@ def serve(host, port):
 
 
 def asyncio_serve(host, port):
+    import asyncio
+
     async def echo(reader, writer):
         while part := await reader.read(65536):
             writer.write(part)
@@ -231,13 +242,16 @@ def other_kinds(host, port):
     print(one.accept()[0].recv(100).decode())
 
 
+def urllib_request(host, port):
+    import urllib.request
+
+    with urllib.request.urlopen(f"http://{host}:{port}/payload") as answer:
+        sys.stdout.buffer.write(answer.read())
+
+
 def main():
-    case, arguments = sys.argv[1], sys.argv[2:]
-    if case == "urllib":
-        with urllib.request.urlopen(arguments[0]) as answer:
-            sys.stdout.buffer.write(answer.read())
-        return
-    globals()[case](arguments[0], int(arguments[1]))
+    for case in sys.argv[3:]:
+        globals()[case](sys.argv[1], int(sys.argv[2]))
 
 
 main()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=bash disable=SC2154 # variables are lib.sh's
+# shellcheck shell=bash disable=SC2154,SC2034 # variables are lib.sh's
 # What is refused, and that nothing goes out in plaintext then.
 
 wrong_name() {	# HOST [ARGUMENT...]
@@ -13,7 +13,7 @@ wrong_name() {	# HOST [ARGUMENT...]
 # To a blocking and to a non-blocking program, with the sentence for each.
 untrusted() {
 	server openssl s_server -accept "$port" -cert "$pki/rogue.pem" -key "$pki/rogue.key" -quiet
-	run_client "$here/program.py" failures server.test "$port"
+	run_client "$here/program.py" server.test "$port" failures
 	expect_status 0
 	expect_words '^blocking: EKEYREJECTED$' out
 	expect_words '^non-blocking: EKEYREJECTED$' out
@@ -33,7 +33,7 @@ plaintext_server() {
 }
 
 connection_refused() {
-	run_client "$here/program.py" refused 127.0.0.1 1
+	run_client "$here/program.py" 127.0.0.1 1 refused
 	expect_status 0
 	expect_words '^blocking: ECONNREFUSED$' out
 	expect_words '^non-blocking: ECONNREFUSED$' out
@@ -41,13 +41,13 @@ connection_refused() {
 
 multipath() {
 	server socat "TCP-LISTEN:$port,reuseaddr" EXEC:cat
-	run_client "$here/program.py" multipath 127.0.0.1 "$port"
+	run_client "$here/program.py" 127.0.0.1 "$port" multipath
 	expect_words '^refused$' out
 	expect_words 'Multipath TCP' err
 }
 
 other_kinds() {
-	run_client "$here/program.py" other_kinds 127.0.0.1 "$port"
+	run_client "$here/program.py" 127.0.0.1 "$port" other_kinds
 	expect_status 0
 	expect_words '^datagram$' out
 	expect_words '^local$' out

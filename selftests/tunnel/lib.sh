@@ -33,3 +33,6 @@ get() {
 }
 
 expect_log() { until_true has_line tunnel.log "$1"; }
+
+# write_stunnel LINE...
+write_stunnel() { printf '%s\n' foreground=yes pid= debug=5 "$@" > stunnel.conf; }

@@ -515,15 +515,14 @@ static void fail_of_an_established_session_ends_the_connection(void **state)
 /* As the kernel asks for keying material: label "abc", context "de", 16 bytes. */
 static void divert_export(struct fixture *f, uint32_t request, size_t missing)
 {
-	struct {
-		struct tls_handoff_event event;
-		struct tls_handoff_exporter wish;
-		char text[5];
-	} __attribute__((packed)) question = { { TLS_HANDOFF_EVENT_EXPORT, request },
-					       { 3, 2, 16, 1 },
-					       { 'a', 'b', 'c', 'd', 'e' } };
+	const struct tls_handoff_event event = { TLS_HANDOFF_EVENT_EXPORT, request };
+	const struct tls_handoff_exporter wish = { 3, 2, 16, 1 };
+	uint8_t question[sizeof(event) + sizeof(wish) + 5];
 
-	divert(f, TLS_HANDOFF_RECORD_EVENT, &question, sizeof(question) - missing);
+	memcpy(question, &event, sizeof(event));
+	memcpy(question + sizeof(event), &wish, sizeof(wish));
+	memcpy(question + sizeof(event) + sizeof(wish), "abcde", 5);
+	divert(f, TLS_HANDOFF_RECORD_EVENT, question, sizeof(question) - missing);
 }
 
 static void keying_material_is_asked_for_and_answered(void **state)

@@ -7,7 +7,7 @@
  *   key holder -> session handler           session handler -> key holder
  *   KEY     struct keys_announce, SPKI DER  SIGN    struct keys_sign, input
  *   PSK     struct keys_psk, identity       UNSEAL  u32 psk number, u32 uid
- *   READY   nothing: all are announced      CANCEL  nothing: nobody waits any more
+ *   READY   its version: all are announced  CANCEL  nothing: nobody waits any more
  *   SIGNED  signature
  *   SECRET  the PSK's raw bytes
  *   ERROR   u32 errno, words
@@ -35,6 +35,7 @@ enum keys_message_type {
 #define KEYS_MAX_PSK	   64	/* bytes */
 #define KEYS_MIN_PSK	   16	/* RFC 9257: at least 128 bits */
 #define KEYS_MAX_KEYS	   1024
+#define KEYS_MAX_VERSION   32	/* bytes of the version's text */
 #define KEYS_MAX_PENDING   8192 /* requests that wait, over all users */
 
 enum keys_kind {

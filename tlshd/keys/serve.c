@@ -370,7 +370,8 @@ int keys_server_start(struct keys_server *server)
 		if (ret < 0)
 			return ret;
 	}
-	return channel_send(server->channel, KEYS_READY, 0, false, NULL, 0);
+	return channel_send(server->channel, KEYS_READY, 0, false, TLS_HANDOFF_VERSION,
+			    strlen(TLS_HANDOFF_VERSION));
 }
 
 int keys_server_result(const struct keys_server *server)

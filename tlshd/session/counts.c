@@ -24,6 +24,8 @@ static const char *const names[COUNT_MAX] = {
 	[COUNT_OFFERED] = "TicketsOffered",
 	[COUNT_RESUMED_AS_CLIENT] = "ResumedAsClient",
 	[COUNT_REFUSED_BY_PEER] = "RefusedByPeer",
+	[COUNT_SIGNATURES] = "Signatures",
+	[COUNT_SIGNATURES_FAILED] = "SignaturesFailed",
 };
 
 const char *counts_name(enum count count)

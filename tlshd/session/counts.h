@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What happened to tickets, counted since the room came to be, its predecessors
- * included.
+ * What happened to tickets, and how often keys were used, counted since the room came to
+ * be, its predecessors included.
  */
 #ifndef TLSHD_SESSION_COUNTS_H
 #define TLSHD_SESSION_COUNTS_H
@@ -29,6 +29,9 @@ enum count {
 	COUNT_OFFERED,
 	COUNT_RESUMED_AS_CLIENT, /* handshakes */
 	COUNT_REFUSED_BY_PEER,	 /* offered, but the peer wanted a full handshake */
+	/* both */
+	COUNT_SIGNATURES,
+	COUNT_SIGNATURES_FAILED,
 	COUNT_MAX,
 };
 

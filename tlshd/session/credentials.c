@@ -199,6 +199,7 @@ static int sign_hash(gnutls_privkey_t privkey, gnutls_sign_algorithm_t algorithm
 	gnutls_datum_t answer = { NULL, 0 };
 	struct keyclient_user user;
 	const struct scheme *scheme;
+	struct counts *counts; /* the session may be gone when there is an answer */
 	uint8_t digest[MAX_DIGEST];
 	unsigned int length = sizeof(digest);
 	int r;
@@ -219,8 +220,10 @@ static int sign_hash(gnutls_privkey_t privkey, gnutls_sign_algorithm_t algorithm
 
 	user = (struct keyclient_user){ handshake->parameters.uid, handshake->session->id,
 					&handshake->closed };
+	counts = &handshake->session->room->resume->counts;
 	r = keyclient_sign(key, &user, scheme->scheme, scheme->hash, digest, length, &answer,
 			   words);
+	counts->value[r < 0 ? COUNT_SIGNATURES_FAILED : COUNT_SIGNATURES]++;
 	if (r < 0)
 		return sign_failed(handshake, key, r, words);
 	signature->data = gnutls_malloc(answer.size);

@@ -26,7 +26,8 @@ struct psk {
 struct keyclient {
 	struct event_base *base;
 	struct channel *channel;
-	bool ready;	      /* READY came */
+	bool ready; /* READY came */
+	char version[4 * KEYS_MAX_VERSION + 1];
 	int closed;	      /* 0, or why the channel ended: -EPIPE, -EPROTO */
 	GPtrArray *keys;      /* struct keyclient_key */
 	GPtrArray *psks;      /* struct psk */
@@ -167,6 +168,17 @@ static int handle_answer(struct keyclient *client, const struct channel_message 
 	return r == -EPROTO ? -EPROTO : 0;
 }
 
+static int handle_ready(struct keyclient *client, const struct channel_message *msg)
+{
+	if (client->ready || msg->session || msg->length > KEYS_MAX_VERSION)
+		return -EPROTO;
+	log_escape(client->version, sizeof(client->version), (const char *)msg->payload,
+		   msg->length);
+	client->ready = true;
+	event_base_loopbreak(client->base);
+	return 0;
+}
+
 static int keyclient_message(void *arg, const struct channel_message *msg)
 {
 	struct keyclient *client = arg;
@@ -177,11 +189,7 @@ static int keyclient_message(void *arg, const struct channel_message *msg)
 	case KEYS_PSK:
 		return handle_psk(client, msg);
 	case KEYS_READY:
-		if (client->ready || msg->session || msg->length)
-			return -EPROTO;
-		client->ready = true;
-		event_base_loopbreak(client->base);
-		return 0;
+		return handle_ready(client, msg);
 	case KEYS_SIGNED:
 	case KEYS_SECRET:
 	case KEYS_ERROR:
@@ -257,6 +265,11 @@ void keyclient_free(struct keyclient *client)
 	g_ptr_array_free(client->psks, TRUE);
 	g_hash_table_destroy(client->requests);
 	free(client);
+}
+
+const char *keyclient_version(const struct keyclient *client)
+{
+	return client && *client->version ? client->version : "unknown";
 }
 
 size_t keyclient_key_count(const struct keyclient *client)

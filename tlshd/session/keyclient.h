@@ -41,6 +41,9 @@ struct keyclient_user {
 int keyclient_new(struct event_base *base, int fd, struct keyclient **ret_client);
 void keyclient_free(struct keyclient *client);
 
+/* Of the key holder, escaped; "unknown" if @client is NULL or it did not say. */
+const char *keyclient_version(const struct keyclient *client);
+
 size_t keyclient_key_count(const struct keyclient *client);
 struct keyclient_key *keyclient_key(struct keyclient *client, size_t i);
 

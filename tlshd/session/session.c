@@ -18,6 +18,7 @@
 #include "exporter.h"
 #include "handshake.h"
 #include "log.h"
+#include "keyclient.h"
 #include "narrow.h"
 #include "pool.h"
 #include "profile.h"
@@ -418,12 +419,17 @@ static int handle_tickets(struct room *room, const struct channel_message *msg)
 {
 	char text[CHANNEL_MAX_COUNTS] = "";
 	uint32_t wire[2];
+	size_t length;
 
 	if (msg->length != sizeof(wire))
 		return -EPROTO;
 	memcpy(wire, msg->payload, sizeof(wire));
 	if (resume_command(room->resume, le32toh(wire[1]), text, sizeof(text)) < 0)
 		return -EPROTO;
+	length = strlen(text);
+	snprintf(text + length, sizeof(text) - length,
+		 "SessionHandlerVersion %s\nKeyHolderVersion %s\n", TLS_HANDOFF_VERSION,
+		 keyclient_version(room->keys));
 	return channel_send2(room->agent, CHANNEL_COUNTS, 0, false, &wire[0], sizeof(wire[0]), text,
 			     strlen(text));
 }

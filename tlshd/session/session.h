@@ -27,8 +27,8 @@ struct returned;
 struct succession;
 
 #define SESSION_MAX_HANDSHAKES 16384 /* that run at the same time; as many as the module lets */
-#define SESSION_MAX_RECORD     64   /* bytes of a record of ours: alert or KeyUpdate */
-#define SESSION_RANDOM	       32   /* bytes of a hello's random */
+#define SESSION_MAX_RECORD     64    /* bytes of a record of ours: alert or KeyUpdate */
+#define SESSION_RANDOM	       32    /* bytes of a hello's random */
 
 /* Direction of traffic secrets, seen from the host */
 enum session_direction {

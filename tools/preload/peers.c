@@ -154,7 +154,7 @@ void peers_name(const struct sockaddr *address, char name[TLS_HANDOFF_MAX_PEER_N
 	lock(&before);
 	peer = find(&key);
 	if (peer)
-		strcpy(name, peer->name);
+		memcpy(name, peer->name, sizeof(peer->name));
 	unlock(&before);
 	if (*name)
 		return;

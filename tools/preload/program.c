@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -19,7 +20,6 @@
 
 #define SCRIPTS_MAX  4	 /* interpreters that are scripts themselves, as the kernel has it */
 #define LINE_MAX_LEN 256 /* bytes of a script that the kernel looks at */
-#define NAMES_MAX    65536
 #define HEADERS_MAX  4096
 
 static bool is_program(const char *path)
@@ -29,34 +29,41 @@ static bool is_program(const char *path)
 	return stat(path, &status) == 0 && S_ISREG(status.st_mode) && access(path, X_OK) == 0;
 }
 
+/* "folder/name" to @path; false if that is too long. An empty folder is the current one. */
+static bool join(const char *folder, size_t length, const char *name, char path[PATH_MAX])
+{
+	int size = snprintf(path, PATH_MAX, "%.*s%s%s", (int)length, folder, length ? "/" : "./",
+			    name);
+
+	return size > 0 && size < PATH_MAX;
+}
+
 int program_find(const char *name, char ret_path[PATH_MAX])
 {
 	const char *folders = getenv("PATH");
 	char path[PATH_MAX];
 
+	if (strlen(name) >= PATH_MAX)
+		return -ENAMETOOLONG;
 	if (strchr(name, '/')) {
-		if (strlen(name) >= PATH_MAX)
-			return -ENAMETOOLONG;
 		if (access(name, F_OK) < 0)
 			return -errno;
-		strcpy(ret_path, name);
-		return is_program(name) ? 0 : -EACCES;
+		if (!is_program(name))
+			return -EACCES;
+		memcpy(ret_path, name, strlen(name) + 1);
+		return 0;
 	}
-	for (folders = folders ? folders : "/bin:/usr/bin"; *name; folders++) {
+	if (!folders)
+		folders = "/bin:/usr/bin";
+	while (*name) {
 		size_t length = strcspn(folders, ":");
 
-		if (length + strlen(name) + 2 <= sizeof(path)) {
-			/* An empty folder is the current one. */
-			memcpy(path, folders, length);
-			strcpy(path + length, length ? "/" : "./");
-			strcpy(path + strlen(path), name);
-			if (is_program(path)) {
-				strcpy(ret_path, path);
-				return 0;
-			}
+		if (join(folders, length, name, path) && is_program(path)) {
+			memcpy(ret_path, path, PATH_MAX);
+			return 0;
 		}
 		folders += length;
-		if (!*folders)
+		if (!*folders++)
 			break;
 	}
 	return -ENOENT;
@@ -172,7 +179,7 @@ const char *program_refusal(const char *path)
 			return why;
 		}
 		close(fd);
-		strcpy(name, interpreter);
+		memcpy(name, interpreter, strlen(interpreter) + 1);
 		path = name;
 	}
 	return "is a script of scripts of scripts";

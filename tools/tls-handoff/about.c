@@ -12,6 +12,7 @@
 #include "command.h"
 
 #define COUNTERS      "/proc/net/tls_handoff_stat"
+#define LIMITS	      "/proc/sys/net/tls_handoff/"
 #define TLSHD_TIMEOUT 2000 /* milliseconds; a session handler that is busy is done without */
 
 static void read_counters(struct about *about)
@@ -29,6 +30,18 @@ static void read_counters(struct about *about)
 		about->counter_count++;
 	}
 	fclose(file);
+}
+
+static uint64_t read_limit(const char *path)
+{
+	FILE *file = fopen(path, "re");
+	uint64_t limit = 0;
+
+	if (file && fscanf(file, "%" SCNu64, &limit) != 1)
+		limit = 0;
+	if (file)
+		fclose(file);
+	return limit;
 }
 
 static void take_line(const char *name, const char *value, void *data)
@@ -61,6 +74,8 @@ struct about *about_new(const char *request)
 	if (!about)
 		return NULL;
 	read_counters(about);
+	about->max_pending = read_limit(LIMITS "max_pending");
+	about->max_pending_per_user = read_limit(LIMITS "max_pending_per_user");
 	/* Without its session handler tlshd is worth telling of all the same. */
 	if (ask("tickets show", TLSHD_TIMEOUT, &about->answer, &about->handler) != -ESRCH)
 		about->error = ask(request, TLSHD_TIMEOUT, &about->answer, &about->tlshd);

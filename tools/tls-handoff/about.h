@@ -30,7 +30,8 @@ struct about {
 	bool module; /* is loaded */
 	struct about_counter counters[ABOUT_MAX_COUNTERS];
 	int counter_count;
-	int error; /* 0, or why control_request() failed */
+	uint64_t max_pending, max_pending_per_user; /* sysctls; 0: not there */
+	int error;				    /* 0, or why control_request() failed */
 	struct control_answer answer;
 	struct about_lines tlshd;   /* what it was asked */
 	struct about_lines handler; /* the session handler's counters */

@@ -54,6 +54,8 @@ static const struct family kernel_counters[] = {
 	{ "HandoffTxRekeys", "tls_handoff_key_updates", "{direction=\"sent\"}",
 	  "Keys that were changed in established sessions." },
 	{ "HandoffRxRekeys", "tls_handoff_key_updates", "{direction=\"received\"}", NULL },
+	{ "HandoffAcceptDropped", "tls_handoff_accept_dropped", "",
+	  "Connections of listeners that failed before accept() could return them." },
 	{ "HandoffHandlerTimeouts", "tls_handoff_handler_timeouts", "",
 	  "Connections that waited too long for the session handler." },
 	{}
@@ -166,7 +168,7 @@ static void each_line(const struct about *about, const char *name,
 
 		if (strcmp(about->tlshd.line[i].name, name) != 0)
 			continue;
-		strcpy(value, about->tlshd.line[i].value);
+		snprintf(value, sizeof(value), "%s", about->tlshd.line[i].value);
 		count = cut(value, words);
 		if (is_label(words[0]))
 			print(about, words, count);
@@ -218,7 +220,7 @@ static void print_duration(const struct about *about, const char *const *words, 
 	uint64_t sum = 0;
 	int bound_count;
 
-	strcpy(bounds, about_value(&about->tlshd, "DurationBounds"));
+	snprintf(bounds, sizeof(bounds), "%s", about_value(&about->tlshd, "DurationBounds"));
 	bound_count = cut(bounds, bound);
 	if (!is_label(words[1]) || count != bound_count + 4)
 		return;
@@ -302,6 +304,11 @@ static void print_all(const struct about *about)
 		printf("tls_handoff_build_info{version=\"%s\"} 1\n",
 		       about_value(&about->tlshd, "Version"));
 	print_families(kernel_gauges, "gauge", "", about_counter, about);
+	begin("tls_handoff_max_pending_handshakes", "gauge", NULL,
+	      "The limits net.tls_handoff.max_pending and max_pending_per_user.");
+	printf("tls_handoff_max_pending_handshakes{of=\"namespace\"} %" PRIu64 "\n"
+	       "tls_handoff_max_pending_handshakes{of=\"user\"} %" PRIu64 "\n",
+	       about->max_pending, about->max_pending_per_user);
 	print_families(kernel_counters, "counter", "_total", about_counter, about);
 	if (!about->error)
 		print_tlshd(about);

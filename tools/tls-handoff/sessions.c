@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The GET dump of the netlink family tls_handoff, with libnl.  What tlshd passes on are the
- * kernel's own messages, so both ways are read alike.
+ * The GET dump of the netlink family tls_handoff.  What tlshd passes on are the kernel's own
+ * messages, so both ways are read alike.
  */
 #include <errno.h>
 #include <netinet/in.h>
@@ -24,7 +24,6 @@
 struct dump {
 	void (*each)(const struct session *session, void *data);
 	void *data;
-	int error;
 };
 
 static struct nla_policy policy[TLS_HANDOFF_A_SESSION_MAX + 1] = {
@@ -52,6 +51,7 @@ static struct nla_policy policy[TLS_HANDOFF_A_SESSION_MAX + 1] = {
 	[TLS_HANDOFF_A_SESSION_RECORDS_DIVERTED] = { .type = NLA_U64 },
 	[TLS_HANDOFF_A_SESSION_HANDSHAKE_USEC] = { .type = NLA_U64 },
 	[TLS_HANDOFF_A_SESSION_INODE] = { .type = NLA_U64 },
+	[TLS_HANDOFF_A_SESSION_AGE] = { .type = NLA_U64 },
 };
 
 static uint64_t number(struct nlattr *attribute)
@@ -114,6 +114,7 @@ static void take_session(struct nlmsghdr *header, struct dump *dump)
 	session.rx_generation = number(a[TLS_HANDOFF_A_SESSION_RX_GENERATION]);
 	session.records_diverted = number(a[TLS_HANDOFF_A_SESSION_RECORDS_DIVERTED]);
 	session.handshake_usec = number(a[TLS_HANDOFF_A_SESSION_HANDSHAKE_USEC]);
+	session.age = number(a[TLS_HANDOFF_A_SESSION_AGE]);
 	session.profile = string(a[TLS_HANDOFF_A_SESSION_PROFILE]);
 	session.peer_name = string(a[TLS_HANDOFF_A_SESSION_PEER_NAME]);
 	session.peer_identity = string(a[TLS_HANDOFF_A_SESSION_PEER_IDENTITY]);
@@ -125,76 +126,84 @@ static void take_session(struct nlmsghdr *header, struct dump *dump)
 	dump->each(&session, dump->data);
 }
 
-static int take_message(struct nl_msg *message, void *argument)
-{
-	take_session(nlmsg_hdr(message), argument);
-	return NL_OK;
-}
-
-/* The kernel's own errno: libnl's numbers fold several into one. */
-static int take_error(struct sockaddr_nl *sender, struct nlmsgerr *error, void *argument)
-{
-	struct dump *dump = argument;
-
-	dump->error = error->error;
-	return NL_STOP;
-}
-
 /* 1: go on; 0: it was the last piece; or the dump's -errno. */
 static int take_piece(struct nlmsghdr *header, int length, struct dump *dump)
 {
+	int error = 0;
+
 	for (; nlmsg_ok(header, length); header = nlmsg_next(header, &length)) {
-		if (header->nlmsg_type != NLMSG_DONE) {
+		if (header->nlmsg_type != NLMSG_DONE && header->nlmsg_type != NLMSG_ERROR) {
 			take_session(header, dump);
 			continue;
 		}
-		if (nlmsg_datalen(header) >= (int)sizeof(int) && *(int *)nlmsg_data(header) < 0)
-			return *(int *)nlmsg_data(header);
-		return 0;
+		/* Both begin with an errno. */
+		if (nlmsg_datalen(header) >= (int)sizeof(error))
+			memcpy(&error, nlmsg_data(header), sizeof(error));
+		if (error < 0 || header->nlmsg_type == NLMSG_DONE)
+			return error < 0 ? error : 0;
 	}
 	return 1;
 }
 
-static int ask_tlshd(struct dump *dump, struct control_answer *answer)
+/* All pieces, up to the last one, which says that it is. */
+static int take_pieces(int fd, ssize_t (*read_piece)(int fd, void *buffer, size_t size),
+		       struct dump *dump)
 {
 	struct nlmsghdr *piece = malloc(PIECE);
 	ssize_t n;
-	int fd, r;
+	int r;
 
 	if (!piece)
 		return -ENOMEM;
-	r = control_open("sessions", PIECE_TIMEOUT, answer, &fd);
-	if (r == 0) {
-		do {
-			n = control_read(fd, PIECE_TIMEOUT, piece, PIECE);
-			/* The last piece says so: an end before it is that of tlshd. */
-			r = n > 0 ? take_piece(piece, (int)n, dump) : n < 0 ? (int)n : -ECONNRESET;
-		} while (r > 0);
-		close(fd);
-	}
+	do {
+		n = read_piece(fd, piece, PIECE);
+		r = n > 0 ? take_piece(piece, (int)n, dump) : n < 0 ? (int)n : -ECONNRESET;
+	} while (r > 0);
 	free(piece);
 	return r;
 }
 
-static int dump_all(struct nl_sock *netlink, struct dump *dump)
+static ssize_t read_tlshd(int fd, void *buffer, size_t size)
 {
-	int family, r;
+	return control_read(fd, PIECE_TIMEOUT, buffer, size);
+}
+
+static int ask_tlshd(struct dump *dump, struct control_answer *answer)
+{
+	int fd, r;
+
+	r = control_open("sessions", PIECE_TIMEOUT, answer, &fd);
+	if (r < 0)
+		return r;
+	r = take_pieces(fd, read_tlshd, dump);
+	close(fd);
+	return r;
+}
+
+/* libnl would stop at the first piece: the family's dumps are not marked as multipart. */
+static ssize_t read_kernel(int fd, void *buffer, size_t size)
+{
+	ssize_t n;
+
+	do
+		n = recv(fd, buffer, size, MSG_TRUNC);
+	while (n < 0 && errno == EINTR);
+	return n<0 ? -errno : n>(ssize_t) size ? -EMSGSIZE : n;
+}
+
+static int ask_kernel(struct nl_sock *netlink, struct dump *dump)
+{
+	int family;
 
 	if (genl_connect(netlink) < 0)
 		return -errno;
 	family = genl_ctrl_resolve(netlink, TLS_HANDOFF_FAMILY_NAME);
 	if (family < 0)
 		return family == -NLE_OBJ_NOTFOUND ? -ENOENT : -EIO;
-	nl_socket_modify_cb(netlink, NL_CB_VALID, NL_CB_CUSTOM, take_message, dump);
-	nl_socket_modify_err_cb(netlink, NL_CB_CUSTOM, take_error, dump);
-	r = genl_send_simple(netlink, family, TLS_HANDOFF_CMD_GET, TLS_HANDOFF_FAMILY_VERSION,
-			     NLM_F_DUMP);
-	if (r >= 0)
-		r = nl_recvmsgs_default(netlink);
-	if (dump->error)
-		return dump->error;
-	/* Sessions that come or go during the dump do not spoil it. */
-	return r < 0 && r != -NLE_DUMP_INTR ? -EIO : 0;
+	if (genl_send_simple(netlink, family, TLS_HANDOFF_CMD_GET, TLS_HANDOFF_FAMILY_VERSION,
+			     NLM_F_DUMP) < 0)
+		return -EIO;
+	return take_pieces(nl_socket_get_fd(netlink), read_kernel, dump);
 }
 
 int sessions_dump(void (*each)(const struct session *session, void *data), void *data,
@@ -207,7 +216,7 @@ int sessions_dump(void (*each)(const struct session *session, void *data), void 
 	netlink = nl_socket_alloc();
 	if (!netlink)
 		return -ENOMEM;
-	r = dump_all(netlink, &dump);
+	r = ask_kernel(netlink, &dump);
 	nl_socket_free(netlink);
 	*ret_asked = r == -EPERM;
 	if (r == -EPERM)

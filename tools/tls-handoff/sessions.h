@@ -22,6 +22,7 @@ struct session {
 	uint32_t flags, verify_status, status;
 	int alert_sent, alert_received;
 	uint64_t tx_generation, rx_generation, records_diverted, handshake_usec;
+	uint64_t age; /* milliseconds since START */
 	const char *profile, *peer_name, *peer_identity, *server_name, *error;
 	char alpn[TLS_HANDOFF_MAX_ALPN_NAME + 1];
 	struct sockaddr_storage local, remote; /* ss_family 0: not known */

@@ -11,10 +11,9 @@
 #include <sys/stat.h>
 #include <time.h>
 
-#include <json-c/json.h>
-
 #include "about.h"
 #include "command.h"
+#include "json.h"
 #include "names.h"
 
 static void help(void)
@@ -63,7 +62,7 @@ static const char *date(uint64_t seconds, char buffer[64])
 	struct tm parts;
 
 	if (!localtime_r(&when, &parts) || !strftime(buffer, 64, "%F %T", &parts))
-		strcpy(buffer, "?");
+		snprintf(buffer, 64, "?");
 	return buffer;
 }
 
@@ -98,7 +97,7 @@ static bool parse_error(const char *value, struct error *error)
 	return true;
 }
 
-static void print_daemons(const struct about_lines *lines)
+static void print_daemons(const struct about_lines *lines, const struct about_lines *handler)
 {
 	char when[64];
 
@@ -112,11 +111,14 @@ static void print_daemons(const struct about_lines *lines)
 		say("", "takes no handshakes now%s%s", *about_value(lines, "Reason") ? ": " : "",
 		    about_value(lines, "Reason"));
 	if (*about_value(lines, "Generation"))
-		say("handlers", "generation %s since %s: tlshd-session %s%s, tlshd-keys %s%s%s",
+		say("handlers",
+		    "generation %s since %s: tlshd-session %s %s%s, tlshd-keys %s %s%s%s",
 		    about_value(lines, "Generation"),
 		    date(about_number(lines, "GenerationSince"), when),
+		    about_value(handler, "SessionHandlerVersion"),
 		    *about_value(lines, "SessionHandlerPid") ? "pid " : "not running",
 		    about_value(lines, "SessionHandlerPid"),
+		    about_value(handler, "KeyHolderVersion"),
 		    *about_value(lines, "KeyHolderPid") ? "pid " : "not running",
 		    about_value(lines, "KeyHolderPid"),
 		    says_yes(lines, "Draining") ? "; the one before ends its handshakes" : "");
@@ -159,13 +161,16 @@ static void print_people(const struct about *about, const struct about_lines *li
 	else
 		say("module", "not loaded");
 	if (lines->count)
-		print_daemons(lines);
+		print_daemons(lines, tickets);
 	else
 		say("tlshd", "none answers");
 	if (about->module) {
-		say("sessions", "%" PRIu64 " established, %" PRIu64 " in the handshake",
+		say("sessions",
+		    "%" PRIu64 " established, %" PRIu64 " in the handshake (at most %" PRIu64
+		    ", %" PRIu64 " of one user)",
 		    about_counter(about, "HandoffCurrEstablished"),
-		    about_counter(about, "HandoffCurrPending"));
+		    about_counter(about, "HandoffCurrPending"), about->max_pending,
+		    about->max_pending_per_user);
 		say("handshakes", "%" PRIu64 " done, %" PRIu64 " failed of %" PRIu64,
 		    about_counter(about, "HandoffEstablished"),
 		    about_counter(about, "HandoffFailed"), about_counter(about, "HandoffStarted"));
@@ -177,57 +182,46 @@ static void print_people(const struct about *about, const struct about_lines *li
 	print_errors(lines);
 }
 
-static void add_string(struct json_object *o, const char *key, const char *value)
-{
-	json_object_object_add(o, key, json_object_new_string(value));
-}
-
-static void add_number(struct json_object *o, const char *key, uint64_t value)
-{
-	json_object_object_add(o, key, json_object_new_uint64(value));
-}
-
-static void add_flag(struct json_object *o, const char *key, bool value)
-{
-	json_object_object_add(o, key, json_object_new_boolean(value));
-}
-
 static struct json_object *module_json(const struct about *about)
 {
 	struct json_object *o = json_object_new_object();
 	char version[128];
 
 	module_version(version, sizeof(version));
-	add_flag(o, "loaded", about->module);
-	add_string(o, "version", version);
-	add_number(o, "sockets", about_counter(about, "HandoffCurrSockets"));
+	json_put_flag(o, "loaded", about->module);
+	json_put_string(o, "version", version);
+	json_put_number(o, "sockets", about_counter(about, "HandoffCurrSockets"));
 	return o;
 }
 
-static struct json_object *tlshd_json(const struct about_lines *lines)
+static struct json_object *tlshd_json(const struct about_lines *lines,
+				      const struct about_lines *handler)
 {
 	struct json_object *o = json_object_new_object();
 
-	add_flag(o, "running", lines->count > 0);
+	json_put_flag(o, "running", lines->count > 0);
 	if (!lines->count)
 		return o;
-	add_string(o, "version", about_value(lines, "Version"));
-	add_number(o, "pid", about_number(lines, "Pid"));
-	add_number(o, "since", about_number(lines, "Since"));
-	add_flag(o, "registered", says_yes(lines, "Registered"));
-	add_flag(o, "same_namespace", !is_elsewhere(lines));
-	add_flag(o, "usable", says_yes(lines, "Usable"));
-	add_string(o, "reason", about_value(lines, "Reason"));
-	add_number(o, "generation", about_number(lines, "Generation"));
-	add_number(o, "generation_since", about_number(lines, "GenerationSince"));
-	add_number(o, "session_handler_pid", about_number(lines, "SessionHandlerPid"));
-	add_number(o, "key_holder_pid", about_number(lines, "KeyHolderPid"));
-	add_flag(o, "draining", says_yes(lines, "Draining"));
-	add_number(o, "reloads", about_number(lines, "Reloads"));
-	add_number(o, "reloads_failed", about_number(lines, "ReloadsFailed"));
-	add_number(o, "last_reload", about_number(lines, "LastReload"));
-	add_string(o, "last_reload_result", about_value(lines, "LastReloadResult"));
-	add_string(o, "last_reload_mistake", about_value(lines, "LastReloadMistake"));
+	json_put_string(o, "version", about_value(lines, "Version"));
+	json_put_number(o, "pid", about_number(lines, "Pid"));
+	json_put_number(o, "since", about_number(lines, "Since"));
+	json_put_flag(o, "registered", says_yes(lines, "Registered"));
+	json_put_flag(o, "same_namespace", !is_elsewhere(lines));
+	json_put_flag(o, "usable", says_yes(lines, "Usable"));
+	json_put_string(o, "reason", about_value(lines, "Reason"));
+	json_put_number(o, "generation", about_number(lines, "Generation"));
+	json_put_number(o, "generation_since", about_number(lines, "GenerationSince"));
+	json_put_number(o, "session_handler_pid", about_number(lines, "SessionHandlerPid"));
+	json_put_string(o, "session_handler_version",
+			about_value(handler, "SessionHandlerVersion"));
+	json_put_string(o, "key_holder_version", about_value(handler, "KeyHolderVersion"));
+	json_put_number(o, "key_holder_pid", about_number(lines, "KeyHolderPid"));
+	json_put_flag(o, "draining", says_yes(lines, "Draining"));
+	json_put_number(o, "reloads", about_number(lines, "Reloads"));
+	json_put_number(o, "reloads_failed", about_number(lines, "ReloadsFailed"));
+	json_put_number(o, "last_reload", about_number(lines, "LastReload"));
+	json_put_string(o, "last_reload_result", about_value(lines, "LastReloadResult"));
+	json_put_string(o, "last_reload_mistake", about_value(lines, "LastReloadMistake"));
 	return o;
 }
 
@@ -241,13 +235,13 @@ static struct json_object *errors_json(const struct about_lines *lines)
 		    !parse_error(lines->line[i].value, &error))
 			continue;
 		o = json_object_new_object();
-		add_number(o, "time", error.when);
-		add_number(o, "session_id", error.id);
-		add_string(o, "role", error.role);
-		add_number(o, "uid", error.uid);
-		add_string(o, "what", error.what);
-		add_string(o, "errno", error.name);
-		add_string(o, "error", error.words);
+		json_put_number(o, "time", error.when);
+		json_put_number(o, "session_id", error.id);
+		json_put_string(o, "role", error.role);
+		json_put_number(o, "uid", error.uid);
+		json_put_string(o, "what", error.what);
+		json_put_string(o, "errno", error.name);
+		json_put_string(o, "error", error.words);
 		json_object_array_add(array, o);
 	}
 	return array;
@@ -259,25 +253,25 @@ static void print_json(const struct about *about, const struct about_lines *line
 	struct json_object *o = json_object_new_object(), *part;
 
 	json_object_object_add(o, "module", module_json(about));
-	json_object_object_add(o, "tlshd", tlshd_json(lines));
+	json_object_object_add(o, "tlshd", tlshd_json(lines, tickets));
 	part = json_object_new_object();
-	add_number(part, "established", about_counter(about, "HandoffCurrEstablished"));
-	add_number(part, "handshake", about_counter(about, "HandoffCurrPending"));
+	json_put_number(part, "established", about_counter(about, "HandoffCurrEstablished"));
+	json_put_number(part, "handshake", about_counter(about, "HandoffCurrPending"));
+	json_put_number(part, "max_handshake", about->max_pending);
+	json_put_number(part, "max_handshake_per_user", about->max_pending_per_user);
 	json_object_object_add(o, "sessions", part);
 	part = json_object_new_object();
-	add_number(part, "started", about_counter(about, "HandoffStarted"));
-	add_number(part, "done", about_counter(about, "HandoffEstablished"));
-	add_number(part, "failed", about_counter(about, "HandoffFailed"));
+	json_put_number(part, "started", about_counter(about, "HandoffStarted"));
+	json_put_number(part, "done", about_counter(about, "HandoffEstablished"));
+	json_put_number(part, "failed", about_counter(about, "HandoffFailed"));
 	json_object_object_add(o, "handshakes", part);
 	part = json_object_new_object();
-	add_number(part, "issued", about_number(tickets, "TicketsIssued"));
-	add_number(part, "resumed", about_sum(tickets, "Resumed"));
-	add_number(part, "refused", about_sum(tickets, "Refused"));
+	json_put_number(part, "issued", about_number(tickets, "TicketsIssued"));
+	json_put_number(part, "resumed", about_sum(tickets, "Resumed"));
+	json_put_number(part, "refused", about_sum(tickets, "Refused"));
 	json_object_object_add(o, "tickets", part);
 	json_object_object_add(o, "errors", errors_json(lines));
-	puts(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PRETTY |
-						       JSON_C_TO_STRING_NOSLASHESCAPE));
-	json_object_put(o);
+	json_print(o);
 }
 
 int status_command(int argc, char **argv)

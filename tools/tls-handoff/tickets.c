@@ -65,13 +65,21 @@ static void name_words(const char *name, char words[2 * CONTROL_MAX_NAME + 1])
 	*words = '\0';
 }
 
+/* Versions come with the counters, for status. */
+static bool is_counter(const char *name)
+{
+	size_t length = strlen(name);
+
+	return length < 7 || strcmp(name + length - 7, "Version") != 0;
+}
+
 static void check_line(const char *name, const char *value, void *data)
 {
 	char words[2 * CONTROL_MAX_NAME + 1];
 	size_t *width = data;
 
 	name_words(name, words);
-	if (strlen(words) > *width)
+	if (is_counter(name) && strlen(words) > *width)
 		*width = strlen(words);
 }
 
@@ -80,6 +88,8 @@ static void print_line(const char *name, const char *value, void *data)
 	char words[2 * CONTROL_MAX_NAME + 1];
 	const size_t *width = data;
 
+	if (!is_counter(name))
+		return;
 	name_words(name, words);
 	printf("%-*s  %s\n", (int)*width, words, value);
 }
@@ -89,6 +99,8 @@ static void add_member(const char *name, const char *value, void *data)
 	char *end;
 	unsigned long long number;
 
+	if (!is_counter(name))
+		return;
 	errno = 0;
 	number = strtoull(value, &end, 10);
 	json_object_object_add(data, name,

@@ -15,10 +15,12 @@ static const char *resolve_local(const char *path, struct addresses *addresses)
 	struct address *address = &addresses->list[0];
 	struct sockaddr_un *name = (struct sockaddr_un *)&address->storage;
 
-	if (!*path || strlen(path) >= sizeof(name->sun_path))
+	size_t length = strlen(path);
+
+	if (!length || length >= sizeof(name->sun_path))
 		return "a socket's path has 1 to 107 bytes";
 	name->sun_family = AF_UNIX;
-	strcpy(name->sun_path, path);
+	memcpy(name->sun_path, path, length + 1);
 	address->length = sizeof(*name);
 	addresses->local = true;
 	addresses->count = 1;

@@ -128,19 +128,6 @@ static int make_plan(struct plan *plan)
 	return 0;
 }
 
-static void drop_services(struct tunnel *tunnel)
-{
-	struct service *service, *next;
-
-	for (service = TAILQ_FIRST(&tunnel->services); service; service = next) {
-		next = TAILQ_NEXT(service, entry);
-		if (service->refs)
-			continue;
-		service->refs = 1;
-		service_put(tunnel, service);
-	}
-}
-
 /* Whatever was made for a plan that is not followed. */
 static void drop_plan(struct plan *plan)
 {
@@ -150,7 +137,7 @@ static void drop_plan(struct plan *plan)
 		TAILQ_REMOVE(&plan->added, listener, entry);
 		listener_free(&plan->tunnel->connections.loop, listener);
 	}
-	drop_services(plan->tunnel);
+	services_drop(plan->tunnel, false);
 }
 
 static void assign_listeners(struct plan *plan, size_t number)
@@ -217,7 +204,7 @@ static void follow_plan(struct plan *plan)
 		assign_listeners(plan, i);
 	}
 	drop_listeners(tunnel);
-	drop_services(tunnel);
+	services_drop(tunnel, false);
 	tunnel_update(tunnel);
 }
 

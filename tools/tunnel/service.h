@@ -23,6 +23,8 @@ struct service {
 };
 
 void service_put(struct tunnel *tunnel, struct service *service);
+/* Frees those that nobody has; all of them if @all. */
+void services_drop(struct tunnel *tunnel, bool all);
 
 /* Listens where there is room for connections, and nowhere else. */
 void tunnel_update(struct tunnel *tunnel);

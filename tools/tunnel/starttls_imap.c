@@ -52,7 +52,7 @@ static int imap_command(struct starttls *starttls, const char *line)
 		starttls->error = "it left without TLS";
 		return starttls_say(starttls, "* BYE Bye\r\n%.*s OK Done\r\n", tag, line);
 	}
-	if (strcasecmp(command, "STARTTLS"))
+	if (strcasecmp(command, "STARTTLS") != 0)
 		return starttls_say(starttls, "%.*s NO [PRIVACYREQUIRED] STARTTLS first\r\n", tag,
 				    line);
 	starttls->done = true;
@@ -66,7 +66,7 @@ static int imap_greeting(struct starttls *starttls, const char *line)
 	const char *words = line + strlen("* OK "), *end;
 	int r;
 
-	if (strncasecmp(line, "* OK ", strlen("* OK ")))
+	if (strncasecmp(line, "* OK ", strlen("* OK ")) != 0)
 		return starttls_refuse(starttls, "the IMAP server does not greet with OK");
 	end = *words == '[' ? strchr(words, ']') : NULL;
 	if (end)
@@ -88,9 +88,9 @@ static int imap_line(struct starttls *starttls, const char *line)
 		return imap_command(starttls, line);
 	if (starttls->step == IMAP_GREETING)
 		return imap_greeting(starttls, line);
-	if (!strncmp(line, "* ", 2) && strncasecmp(line, "* BYE", 5))
+	if (!strncmp(line, "* ", 2) && strncasecmp(line, "* BYE", 5) != 0)
 		return 0;
-	if (strncasecmp(line, IMAP_TAG " OK", strlen(IMAP_TAG " OK")))
+	if (strncasecmp(line, IMAP_TAG " OK", strlen(IMAP_TAG " OK")) != 0)
 		return starttls_refuse(starttls, "the IMAP server refuses STARTTLS");
 	starttls->done = true;
 	return 0;

@@ -25,7 +25,7 @@ static bool is_verb(const char *line, const char *verb, const char **ret_rest)
 {
 	size_t length = strlen(verb);
 
-	if (strncasecmp(line, verb, length) || (line[length] && line[length] != ' '))
+	if (strncasecmp(line, verb, length) != 0 || (line[length] && line[length] != ' '))
 		return false;
 	*ret_rest = line + length + (line[length] == ' ');
 	return true;

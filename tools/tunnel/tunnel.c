@@ -17,13 +17,28 @@
 #define FDS_RESERVED   64  /* for everything but connections */
 #define FDS_CONNECTION 6   /* two sockets, and a pipe each way */
 
-void service_put(struct tunnel *tunnel, struct service *service)
+static void service_free(struct tunnel *tunnel, struct service *service)
 {
-	if (--service->refs)
-		return;
 	TAILQ_REMOVE(&tunnel->services, service, entry);
 	settings_put(service->settings);
 	free(service);
+}
+
+void service_put(struct tunnel *tunnel, struct service *service)
+{
+	if (!--service->refs)
+		service_free(tunnel, service);
+}
+
+void services_drop(struct tunnel *tunnel, bool all)
+{
+	struct service *service, *next;
+
+	for (service = TAILQ_FIRST(&tunnel->services); service; service = next) {
+		next = TAILQ_NEXT(service, entry);
+		if (all || !service->refs)
+			service_free(tunnel, service);
+	}
 }
 
 static bool is_full(const struct tunnel *tunnel, const struct service *service)
@@ -140,14 +155,9 @@ int tunnel_open(struct tunnel *tunnel, const char *path, const char *text)
 
 void tunnel_close(struct tunnel *tunnel)
 {
-	struct service *service;
-
 	tunnel_stop(tunnel);
 	connections_close(&tunnel->connections);
-	while ((service = TAILQ_FIRST(&tunnel->services))) {
-		service->refs = 1;
-		service_put(tunnel, service);
-	}
+	services_drop(tunnel, true);
 }
 
 void tunnel_stop(struct tunnel *tunnel)

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-or-later OR BSD-3-Clause
 /*
  * TLS in a program with an event loop: connects to several servers at once and says
  * what became of each: nonblocking HOST PORT [HOST PORT]...

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-or-later OR BSD-3-Clause
 
 // Package tlshandoff gives TCP connections TLS by the socket options of tls_handoff(7):
 // no crypto/tls, no certificates and no keys in the program.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-or-later OR BSD-3-Clause
 // Fetches / from a web server. Node gives no access to setsockopt(2), so this program
 // knows nothing of TLS and is started by one that does:
 //	tls-handoff run -- node client.js www.example 443

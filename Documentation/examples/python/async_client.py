@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0-or-later
+# SPDX-License-Identifier: GPL-2.0-or-later OR BSD-3-Clause
 # A client with asyncio, whose sockets do not block: async_client.py HOST PORT
 import asyncio, errno, socket, sys
 

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0-or-later
+# SPDX-License-Identifier: GPL-2.0-or-later OR BSD-3-Clause
 # The same in Python: a plain socket, no ssl module.
 import socket, sys
 

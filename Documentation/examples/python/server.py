@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0-or-later
+# SPDX-License-Identifier: GPL-2.0-or-later OR BSD-3-Clause
 # A web server of the standard library, over TLS: server.py PORT serves this folder.
 import http.server, socket, sys
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-or-later OR BSD-3-Clause
 //! Says hello to everyone who comes over TLS: server PORT
 
 #[allow(dead_code)]

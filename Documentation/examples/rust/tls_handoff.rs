@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-or-later OR BSD-3-Clause
 //! TLS for std's TCP sockets by the socket options of tls_handoff(7): no crate, no keys.
 
 use std::ffi::{c_int, c_void};

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-or-later OR BSD-3-Clause
 
 // Fetches / from a web server over TLS: client HOST PORT
 package main

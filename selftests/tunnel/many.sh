@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash disable=SC2154 # variables are lib.sh's
+# Many connections in one tunnel.
+
+resident() { awk '$1 == "VmRSS:" { print $2 }' "/proc/$1/status"; }
+
+# start_load ARGUMENT...: $load is its pid; it waits for a line on $go.
+start_load() {
+	mkfifo go
+	exec {go}<> go
+	"$here/load" "$@" < go > load.out 2> load.err &
+	load=$!
+	pids+=("$load")
+	opens_until=$((SECONDS + deadline))
+	until_true load_is_open
+}
+
+load_is_open() {
+	! has_ended "$load" || fail "load: $(cat load.err) $(tail -n 3 tunnel.log)"
+	has_line load.out '^open$' || [ $SECONDS -lt "$opens_until" ] ||
+		fail "not all are open: $(tail -n 3 tunnel.log) $(tr '\n' ' ' < /proc/net/tls_handoff_stat)"
+	has_line load.out '^open$'
+}
+
+# Each passes the tunnel twice, out as the client and in as the server: a thousand are two
+# thousand connections. With a pre-shared key, as signatures would take most of the time.
+two_thousand() {
+	local count=1000 before each
+	[ "$deadline" -lt 100 ] || count=100	# the debug kernel
+	cat > tunnel.conf <<-END
+		[service in]
+		accept = 127.0.0.1:$port
+		connect = 127.0.0.1:$(behind)
+		profile = psk
+		psk = test
+		timeout_handshake = 120
+		[service out]
+		client = yes
+		accept = 127.0.0.1:$((port + 3000))
+		connect = localhost:$port
+		profile = psk
+		psk = test
+		timeout_handshake = 120
+		timeout_connect = 120
+	END
+	tls-handoff tunnel -c tunnel.conf > tunnel.log 2>&1 &
+	tunnel=$!
+	pids+=("$tunnel")
+	until_true tunnel_is_ready
+	before=$(resident "$tunnel")
+	deadline=180
+	start_load open "$count" $((port + 3000)) "$(behind)"
+	each=$(((($(resident "$tunnel") - before) << 10) / (2 * count)))
+	[ "$each" -le 2048 ] || fail "$each bytes of the tunnel's memory for each connection"
+	[ "$(find "/proc/$tunnel/fd" -type l | wc -l)" -ge $((4 * count)) ] ||
+		fail "not all connections are open: $(tail -n 3 tunnel.log)"
+	echo >&"$go"
+	until_true has_ended "$load"
+	wait "$load" || fail "load: $(cat load.err) $(tail -n 3 tunnel.log)"
+	until_true few_are_open
+}
+
+# Nothing stays of them.
+few_are_open() { [ "$(find "/proc/$tunnel/fd" -type l | wc -l)" -lt 200 ]; }
+
+five_thousand_stalled() {
+	local count=5000
+	[ "$deadline" -lt 100 ] || count=500	# the debug kernel
+	web_server
+	tls-handoff tunnel --accept "127.0.0.1:$port" --connect "127.0.0.1:$(behind)" --profile soft \
+		--timeout-handshake 300 > tunnel.log 2>&1 &
+	tunnel=$!
+	pids+=("$tunnel")
+	until_true tunnel_is_ready
+	start_load stall "$count" "$port"
+	until_true all_pending "$count"
+	get "https://server.test:$port/payload"
+	all_pending "$count" || fail "they did not stay: $(pending)"
+	echo >&"$go"
+	until_true has_ended "$load"
+	until_true none_pending
+}
+
+pending() { awk '$1 == "HandoffCurrPending" { print $2 }' /proc/net/tls_handoff_stat; }
+all_pending() { [ "$(pending)" -ge "$1" ]; }
+none_pending() { [ "$(pending)" -eq 0 ]; }
+
+# Without room for the next one it waits until there is.
+max_connections() {
+	web_server
+	tunnel --accept "127.0.0.1:$port" --connect "127.0.0.1:$(behind)" --profile soft \
+		--max-connections 1
+	mkfifo hold
+	exec {hold}<> hold
+	tls-handoff connect --name localhost 127.0.0.1 "$port" < hold > out 2> err &
+	first=$!
+	pids+=("$first")
+	until_true has_line tunnel.log 'TLS 1.3'
+	get "https://server.test:$port/payload" &
+	second=$!
+	pids+=("$second")
+	until_true waits_in_the_queue
+	[ "$(grep -c 'TLS 1.3' tunnel.log)" -eq 1 ] || fail "the second was accepted"
+	kill "$first"
+	wait "$second" || fail "the second got nothing"
+}
+
+waits_in_the_queue() { [ "$(ss -Hltn "sport = :$port" | awk '{ print $2 }')" -eq 1 ]; }
+
+idle() {
+	web_server
+	tunnel --accept "127.0.0.1:$port" --connect "127.0.0.1:$(behind)" --profile soft \
+		--timeout-idle 1
+	mkfifo hold
+	exec {hold}<> hold
+	tls-handoff connect --name localhost 127.0.0.1 "$port" < hold > out 2> err &
+	ours=$!
+	pids+=("$ours")
+	wait_ours
+	[ "$status" -eq 1 ] || fail "status $status"
+	expect_log 'idle: the time limit is over'
+}
+
+add tunnel.two_thousand_connections_at_once two_thousand
+add tunnel.five_thousand_stalled_handshakes_stop_nobody five_thousand_stalled
+add tunnel.max_connections_lets_others_wait max_connections
+add tunnel.idle_connections_end idle
