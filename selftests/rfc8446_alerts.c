@@ -172,7 +172,11 @@ TEST_F(alert, rfc8446_6_0_2_an_error_alert_ends_a_sleeping_reader_and_a_stuck_se
 	struct call receiving = { .fd = p->app, .buffer = self->in, .size = 100 };
 	struct call sending = { .fd = p->app, .buffer = big, .size = sizeof(big) };
 	struct task reader, sender;
+	int room = 65536;
 
+	/* No more than that: buffers that grow by themselves may take all of it in time */
+	ASSERT_EQ(0, setsockopt(p->peer, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room)));
+	ASSERT_EQ(0, setsockopt(p->app, SOL_SOCKET, SO_SNDBUF, &room, sizeof(room)));
 	ASSERT_EQ(0, task_start(&sender, call_send, &sending));
 	ASSERT_TRUE(task_sleeps(&sender, SYS_sendto));
 	ASSERT_EQ(0, task_start(&reader, call_recv, &receiving));
