@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Alert descriptions by name, for the sentence that a program gets.
+ * The daemons have the same ones in tlshd/channel/alert.c.
  */
 
 #include "tls_handoff.h"

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "kselftest_harness.h"
+#include "expect.h"
 #include "lib.h"
 #include "program.h"
 
@@ -98,23 +99,6 @@ static void expect_event(struct __test_metadata *_metadata, int fd, uint32_t eve
 	EXPECT_EQ(TLS_HANDOFF_RECORD_EVENT, type);
 	EXPECT_EQ(event, got.event);
 	EXPECT_EQ(error, got.error);
-}
-
-/* The connection has failed with @error, and stays so */
-static void expect_failed(struct __test_metadata *_metadata, struct pair *p, int error)
-{
-	char byte;
-
-	for (int i = 0; i < 3; i++) {
-		EXPECT_EQ(-1, recv(p->app, &byte, 1, i == 1 ? MSG_PEEK : 0));
-		EXPECT_EQ(error, errno);
-	}
-	EXPECT_EQ(-1, send(p->app, "x", 1, 0));
-	EXPECT_EQ(EPIPE, errno);
-	EXPECT_TRUE(wait_for(p->app, POLLIN) & (POLLERR | POLLHUP));
-	EXPECT_EQ(TLS_HANDOFF_STATE_FAILED, get_info(p->app).state);
-	EXPECT_EQ(error, get_info(p->app).error);
-	EXPECT_NE(0, strlen(get_error(p->app)));
 }
 
 TEST_F(alerts, close_notify_is_end_of_file_and_sending_goes_on)

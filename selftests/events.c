@@ -316,16 +316,12 @@ static int begin(struct _test_data_beginning *self, bool handoff)
 static void begun(struct __test_metadata *_metadata, struct _test_data_beginning *self,
 		  bool handoff, bool good)
 {
-	struct accepted accepted;
-
 	if (!handoff && good)
 		ASSERT_EQ(0, listen(self->listener, 1));
 	EXPECT_EQ(-EINPROGRESS, begin(self, handoff));
 	if (!handoff)
 		return;
-	ASSERT_EQ(0, agent_accept(self->pair.agent, &accepted));
-	self->pair.session = accepted.fd;
-	self->pair.id = accepted.id;
+	ASSERT_EQ(0, pair_accept(&self->pair));
 }
 
 static void finish(struct __test_metadata *_metadata, struct _test_data_beginning *self,

@@ -94,14 +94,7 @@ static int step_start(struct life *life)
 
 static int step_accept(struct life *life)
 {
-	struct accepted accepted;
-	int err = agent_accept(life->pair.agent, &accepted);
-
-	if (err)
-		return err;
-	life->pair.session = accepted.fd;
-	life->pair.id = accepted.id;
-	return 0;
+	return pair_accept(&life->pair);
 }
 
 static int step_handshake_bytes(struct life *life)

@@ -519,22 +519,26 @@ int pair_prepare(struct pair *pair, int family)
 	return 0;
 }
 
-int pair_begin(struct pair *pair, uint32_t role)
+int pair_accept(struct pair *pair)
 {
 	struct accepted accepted;
-	int err;
+	int err = agent_accept(pair->agent, &accepted);
 
-	set_nonblock(pair->app, true);
-	if (!setsockopt(pair->app, SOL_TLS_HANDOFF, TLS_HANDOFF_START, &role, sizeof(role)) ||
-	    errno != EINPROGRESS)
-		return -EPROTO;
-	set_nonblock(pair->app, false);
-	err = agent_accept(pair->agent, &accepted);
 	if (err)
 		return err;
 	pair->session = accepted.fd;
 	pair->id = accepted.id;
 	return 0;
+}
+
+int pair_begin(struct pair *pair, uint32_t role)
+{
+	set_nonblock(pair->app, true);
+	if (!setsockopt(pair->app, SOL_TLS_HANDOFF, TLS_HANDOFF_START, &role, sizeof(role)) ||
+	    errno != EINPROGRESS)
+		return -EPROTO;
+	set_nonblock(pair->app, false);
+	return pair_accept(pair);
 }
 
 int pair_start(struct pair *pair, int family)

@@ -136,7 +136,9 @@ struct pair {
 
 /* An agent unless there is one, a taken-over socket with a PEER_NAME */
 int pair_prepare(struct pair *pair, int family);
-/* START, and ACCEPT: the session fd is there */
+/* ACCEPT: the session fd is there */
+int pair_accept(struct pair *pair);
+/* START, and ACCEPT */
 int pair_begin(struct pair *pair, uint32_t role);
 /* Both of these, as client */
 int pair_start(struct pair *pair, int family);

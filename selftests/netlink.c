@@ -323,10 +323,21 @@ static void count_dumped(uint64_t id, uint32_t state, void *arg)
 	++*(int *)arg;
 }
 
-/* What an unprivileged process is told; 0 if it is EPERM throughout */
-static int try_unprivileged(uint64_t id)
+/* The exit status of a child that runs @body */
+static int in_a_child(int (*body)(struct pair *pair), struct pair *pair)
 {
-	struct done done = { .id = id, .status = EACCES };
+	pid_t child = fork();
+	int status;
+
+	if (!child)
+		_exit(body(pair));
+	return child > 0 && waitpid(child, &status, 0) == child ? status : -1;
+}
+
+/* What an unprivileged process is told; 0 if it is EPERM throughout */
+static int try_unprivileged(struct pair *pair)
+{
+	struct done done = { .id = pair->id, .status = EACCES };
 	struct accepted accepted;
 	struct agent *agent;
 	int fd, dumped = 0;
@@ -341,7 +352,7 @@ static int try_unprivileged(uint64_t id)
 		return 4;
 	if (agent_done(agent, &done) != -EPERM)
 		return 5;
-	if (agent_attach(agent, id, &fd) != -EPERM)
+	if (agent_attach(agent, pair->id, &fd) != -EPERM)
 		return 6;
 	if (agent_dump(agent, count_dumped, &dumped) != -EPERM || dumped)
 		return 7;
@@ -351,43 +362,29 @@ static int try_unprivileged(uint64_t id)
 TEST_F(netlink, without_cap_net_admin_everything_is_eperm)
 {
 	struct pair *p = &self->pair;
-	int status;
-	pid_t child;
 
 	ASSERT_EQ(0, pair_start(p, AF_INET));
-	child = fork();
-	ASSERT_LE(0, child);
-	if (!child)
-		_exit(try_unprivileged(p->id));
-	ASSERT_EQ(child, waitpid(child, &status, 0));
-	EXPECT_EQ(0, status);
+	EXPECT_EQ(0, in_a_child(try_unprivileged, p));
 	EXPECT_EQ(TLS_HANDOFF_STATE_HANDSHAKE, get_info(p->app).state);
 	ASSERT_EQ(0, pair_finish(p, NULL));
 }
 
 /* A privileged agent's socket that falls into other hands is worth nothing there */
-static int try_inherited(struct agent *agent, uint64_t id)
+static int try_inherited(struct pair *pair)
 {
-	struct done done = { .id = id, .status = EACCES };
+	struct done done = { .id = pair->id, .status = EACCES };
 
 	if (setresgid(1234, 1234, 1234) || setresuid(1234, 1234, 1234))
 		return 1;
-	return agent_done(agent, &done) != -EPERM;
+	return agent_done(pair->agent, &done) != -EPERM;
 }
 
 TEST_F(netlink, an_inherited_agent_socket_without_cap_net_admin_is_eperm)
 {
 	struct pair *p = &self->pair;
-	int status;
-	pid_t child;
 
 	ASSERT_EQ(0, pair_start(p, AF_INET));
-	child = fork();
-	ASSERT_LE(0, child);
-	if (!child)
-		_exit(try_inherited(p->agent, p->id));
-	ASSERT_EQ(child, waitpid(child, &status, 0));
-	EXPECT_EQ(0, status);
+	EXPECT_EQ(0, in_a_child(try_inherited, p));
 	EXPECT_EQ(TLS_HANDOFF_STATE_HANDSHAKE, get_info(p->app).state);
 }
 

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "kselftest_harness.h"
+#include "expect.h"
 #include "lib.h"
 #include "program.h"
 #include "seal.h"
@@ -55,14 +56,6 @@ FIXTURE_TEARDOWN(record)
 	ASSERT_EQ(0, pair_start(&self->pair, AF_INET));					\
 	ASSERT_EQ(0, seal_finish(&self->pair, &self->seal, false));			\
 } while (0)
-
-static void expect_data(struct __test_metadata *_metadata, int fd, const char *data)
-{
-	char in[64] = {};
-
-	ASSERT_EQ((long)strlen(data), recv(fd, in, sizeof(in), 0));
-	EXPECT_EQ(0, memcmp(data, in, strlen(data)));
-}
 
 /* Nothing to read, for poll() and for recv() */
 static void expect_quiet(struct __test_metadata *_metadata, int fd)
@@ -365,10 +358,20 @@ TEST_F(record, rfc8446_5_2_2_what_does_not_decrypt_is_bad_record_mac)
 	}
 }
 
+/* A record as it is on the wire */
+struct plain { const char *bytes; size_t length; };
+
+static void expect_plain_refused(struct __test_metadata *_metadata, struct pair *p,
+				 const struct plain *record, int error, int alert)
+{
+	ASSERT_EQ((long)record->length, send(p->peer, record->bytes, record->length, 0));
+	expect_refused(_metadata, p, error, alert);
+}
+
 /* With the key there, nothing that is not protected counts */
 TEST_F(record, rfc8446_5_1_11_what_is_not_protected_is_never_taken)
 {
-	static const struct { const char *bytes; size_t length; } records[] = {
+	static const struct plain records[] = {
 		{ "\x17\3\3\0\30data without protection.", 29 },
 		{ "\x17\3\3\0\4data", 9 },
 	};
@@ -377,16 +380,14 @@ TEST_F(record, rfc8446_5_1_11_what_is_not_protected_is_never_taken)
 	for (unsigned int i = 0; i < ARRAY_SIZE(records); i++) {
 		if (i)
 			AGAIN();
-		ASSERT_EQ((long)records[i].length,
-			  send(p->peer, records[i].bytes, records[i].length, 0));
-		expect_refused(_metadata, p, EBADMSG, BAD_RECORD_MAC);
+		expect_plain_refused(_metadata, p, &records[i], EBADMSG, BAD_RECORD_MAC);
 	}
 }
 
 /* change_cipher_spec behind Finished, alerts and handshake messages without protection */
 TEST_F(record, rfc8446_5_0_3_a_record_whose_outer_type_is_not_data_is_unexpected)
 {
-	static const struct { const char *bytes; size_t length; } records[] = {
+	static const struct plain records[] = {
 		{ "\x14\3\3\0\1\1", 6 },
 		{ "\x15\3\3\0\2\1\0", 7 },
 		{ "\x15\3\3\0\2\2\x28", 7 },
@@ -398,9 +399,7 @@ TEST_F(record, rfc8446_5_0_3_a_record_whose_outer_type_is_not_data_is_unexpected
 	for (unsigned int i = 0; i < ARRAY_SIZE(records); i++) {
 		if (i)
 			AGAIN();
-		ASSERT_EQ((long)records[i].length,
-			  send(p->peer, records[i].bytes, records[i].length, 0));
-		expect_refused(_metadata, p, EPROTO, UNEXPECTED_MESSAGE);
+		expect_plain_refused(_metadata, p, &records[i], EPROTO, UNEXPECTED_MESSAGE);
 		EXPECT_EQ(-1, get_info(p->app).alert_received);
 	}
 }

@@ -148,7 +148,6 @@ TEST_F(start, blocking_returns_when_ready)
 {
 	struct call call = { .role = TLS_HANDOFF_CLIENT };
 	struct pair *p = &self->pair;
-	struct accepted accepted;
 	struct task task;
 	char buffer[4];
 
@@ -157,9 +156,7 @@ TEST_F(start, blocking_returns_when_ready)
 	ASSERT_EQ(0, task_start(&task, call_start, &call));
 	ASSERT_TRUE(task_sleeps(&task, SYS_setsockopt));
 	EXPECT_EQ(1, stat_read("HandoffCurrPending"));
-	ASSERT_EQ(0, agent_accept(p->agent, &accepted));
-	p->session = accepted.fd;
-	p->id = accepted.id;
+	ASSERT_EQ(0, pair_accept(p));
 	ASSERT_EQ(0, pair_finish(p, NULL));
 	EXPECT_EQ(0, task_end(&task));
 	EXPECT_EQ(TLS_HANDOFF_STATE_ESTABLISHED, get_info(p->app).state);
@@ -278,7 +275,6 @@ static void signal_sleeping_start(struct __test_metadata *_metadata, struct pair
 TEST_F(start, eintr_leaves_the_handshake_running_and_start_waits_again)
 {
 	struct pair *p = &self->pair;
-	struct accepted accepted;
 	struct call call = {};
 	struct task task;
 
@@ -293,9 +289,7 @@ TEST_F(start, eintr_leaves_the_handshake_running_and_start_waits_again)
 
 	ASSERT_EQ(0, task_start(&task, call_start, &call));
 	ASSERT_TRUE(task_sleeps(&task, SYS_setsockopt));
-	ASSERT_EQ(0, agent_accept(p->agent, &accepted));
-	p->session = accepted.fd;
-	p->id = accepted.id;
+	ASSERT_EQ(0, pair_accept(p));
 	ASSERT_EQ(0, pair_finish(p, NULL));
 	EXPECT_EQ(0, task_end(&task));
 	EXPECT_EQ(1, stat_read("HandoffStarted"));
@@ -304,16 +298,13 @@ TEST_F(start, eintr_leaves_the_handshake_running_and_start_waits_again)
 TEST_F(start, restarted_after_a_signal_it_waits_on)
 {
 	struct pair *p = &self->pair;
-	struct accepted accepted;
 	struct call call = {};
 	struct task task;
 
 	ASSERT_EQ(0, pair_prepare(p, variant->family));
 	signal_sleeping_start(_metadata, p, SA_RESTART, &task, &call);
 	ASSERT_TRUE(task_sleeps(&task, SYS_setsockopt));
-	ASSERT_EQ(0, agent_accept(p->agent, &accepted));
-	p->session = accepted.fd;
-	p->id = accepted.id;
+	ASSERT_EQ(0, pair_accept(p));
 	ASSERT_EQ(0, pair_finish(p, NULL));
 	EXPECT_EQ(0, task_end(&task));
 	EXPECT_EQ(1, stat_read("HandoffStarted"));

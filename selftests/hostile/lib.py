@@ -24,9 +24,10 @@ tests = []
 
 
 def test(function):
-    """Adds a test; its name is the module's and the function's."""
-    module = os.path.splitext(os.path.basename(function.__code__.co_filename))[0]
-    tests.append((f"hostile.{module}.{function.__name__}", function))
+    """Adds a test; its name is the folder's, the module's and the function's."""
+    path = os.path.splitext(os.path.abspath(function.__code__.co_filename))[0]
+    folder, module = path.split(os.sep)[-2:]
+    tests.append((f"{folder}.{module}.{function.__name__}", function))
     return function
 
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Alert descriptions by name, as the TLS registry has them.
+ * The module has the same ones in kmod/alert.c.
  */
 #include <stddef.h>
 

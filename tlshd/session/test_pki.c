@@ -20,7 +20,9 @@
 
 #include "test_pki.h"
 
-#define DAY 86400
+#define DAY  86400
+/* type and bits of a wish */
+#define P256 GNUTLS_PK_ECDSA, GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1)
 
 struct authority {
 	gnutls_x509_crt_t certificate;
@@ -39,8 +41,7 @@ struct wish {
 static const struct wish wishes[] = {
 	{ "server",
 	  "server",
-	  GNUTLS_PK_ECDSA,
-	  GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1),
+	  P256,
 	  { "localhost", "server.test", "*.wild.test", "127.0.0.1", "::1" },
 	  GNUTLS_KP_TLS_WWW_SERVER,
 	  -DAY,
@@ -56,68 +57,18 @@ static const struct wish wishes[] = {
 	  DAY },
 	{ "client",
 	  "client",
-	  GNUTLS_PK_ECDSA,
-	  GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1),
+	  P256,
 	  { "client.test", "user@client.test" },
 	  GNUTLS_KP_TLS_WWW_CLIENT,
 	  -DAY,
 	  DAY },
-	{ "hour",
-	  "hour",
-	  GNUTLS_PK_ECDSA,
-	  GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1),
-	  { "localhost" },
-	  NULL,
-	  -DAY,
-	  3600 },
-	{ "expired",
-	  "expired",
-	  GNUTLS_PK_ECDSA,
-	  GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1),
-	  { "localhost" },
-	  NULL,
-	  -2 * DAY,
-	  -DAY },
-	{ "future",
-	  "future",
-	  GNUTLS_PK_ECDSA,
-	  GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1),
-	  { "localhost" },
-	  NULL,
-	  DAY,
-	  2 * DAY },
-	{ "revoked",
-	  "revoked",
-	  GNUTLS_PK_ECDSA,
-	  GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1),
-	  { "localhost" },
-	  NULL,
-	  -DAY,
-	  DAY },
-	{ "common",
-	  "localhost",
-	  GNUTLS_PK_ECDSA,
-	  GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1),
-	  { NULL },
-	  NULL,
-	  -DAY,
-	  DAY },
-	{ "purpose",
-	  "purpose",
-	  GNUTLS_PK_ECDSA,
-	  GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1),
-	  { "localhost" },
-	  GNUTLS_KP_TLS_WWW_CLIENT,
-	  -DAY,
-	  DAY },
-	{ "rogue",
-	  "rogue",
-	  GNUTLS_PK_ECDSA,
-	  GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1),
-	  { "localhost" },
-	  NULL,
-	  -DAY,
-	  DAY },
+	{ "hour", "hour", P256, { "localhost" }, NULL, -DAY, 3600 },
+	{ "expired", "expired", P256, { "localhost" }, NULL, -2 * DAY, -DAY },
+	{ "future", "future", P256, { "localhost" }, NULL, DAY, 2 * DAY },
+	{ "revoked", "revoked", P256, { "localhost" }, NULL, -DAY, DAY },
+	{ "common", "localhost", P256, { NULL }, NULL, -DAY, DAY },
+	{ "purpose", "purpose", P256, { "localhost" }, GNUTLS_KP_TLS_WWW_CLIENT, -DAY, DAY },
+	{ "rogue", "rogue", P256, { "localhost" }, NULL, -DAY, DAY },
 };
 
 static uint8_t serial;
@@ -199,7 +150,7 @@ static struct authority make_authority(const char *name)
 {
 	struct authority authority;
 
-	authority.key = make_key(GNUTLS_PK_ECDSA, GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1));
+	authority.key = make_key(P256);
 	authority.certificate = make_certificate(name, authority.key, -2 * DAY, 2 * DAY);
 	assert_int_equal(gnutls_x509_crt_set_basic_constraints(authority.certificate, 1, -1), 0);
 	assert_int_equal(gnutls_x509_crt_set_key_usage(authority.certificate,

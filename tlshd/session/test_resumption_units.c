@@ -168,16 +168,27 @@ static void lifetimes_and_rotations_of_resumption_fit_each_other(void **state)
 	assert_non_null(strstr(mistake, "at least 451 is needed here"));
 }
 
+static const char binding[] = "binding";
+
+/* Of a profile without wishes, the key that is there first */
+static struct stek *first_key(struct profiles *profiles, struct stek_choice *first)
+{
+	struct stek *stek;
+
+	assert_int_equal(load("truststore = ca.pem\n", profiles), 0);
+	assert_int_equal(stek_new(base, &stek), 0);
+	assert_int_equal(stek_choose(stek, &profiles->profiles[0], binding, 7, NULL, 0, first), 0);
+	return stek;
+}
+
 static void a_ticket_key_is_found_again_by_the_name_of_its_tickets_for_resumption(void **state)
 {
-	static const char binding[] = "binding", other[] = "other";
+	static const char other[] = "other";
 	struct stek_choice first, choice;
 	struct profiles profiles;
 	struct stek *stek;
 
-	assert_int_equal(load("truststore = ca.pem\n", &profiles), 0);
-	assert_int_equal(stek_new(base, &stek), 0);
-	assert_int_equal(stek_choose(stek, &profiles.profiles[0], binding, 7, NULL, 0, &first), 0);
+	stek = first_key(&profiles, &first);
 	assert_true(first.newest && !first.known);
 	for (int i = 1; i < STEK_MAX_ROOTS + 3; i++) {
 		assert_int_equal(stek_choose(stek, &profiles.profiles[0], binding, 7, first.names,
@@ -203,14 +214,11 @@ static void a_ticket_key_is_found_again_by_the_name_of_its_tickets_for_resumptio
 static void when_names_are_not_as_expected_only_the_newest_key_serves_resumption(void **state)
 {
 	static const uint8_t strange[STEK_NAME] = "strange";
-	static const char binding[] = "binding";
 	struct stek_choice first, choice;
 	struct profiles profiles;
 	struct stek *stek;
 
-	assert_int_equal(load("truststore = ca.pem\n", &profiles), 0);
-	assert_int_equal(stek_new(base, &stek), 0);
-	assert_int_equal(stek_choose(stek, &profiles.profiles[0], binding, 7, NULL, 0, &first), 0);
+	stek = first_key(&profiles, &first);
 	stek_check_name(stek, &first, first.names[0]);
 	stek_rotate(stek);
 	assert_int_equal(
@@ -333,7 +341,6 @@ static void inherit(struct room *from, struct heir *heir)
 
 static void a_successor_goes_on_with_keys_tickets_and_counts_of_resumption(void **state)
 {
-	static const char binding[] = "binding";
 	const uint8_t key[TICKETS_KEY] = { 1 };
 	struct room old = { .base = base }, new = { .base = base };
 	struct profiles profiles, none = { NULL, 0 };

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "fuzz.h"
+#include "fuzz_messages.h"
 #include "session.h"
 #include "test_kernel.h"
 
@@ -57,6 +58,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct event_base *base = event_base_new();
 	struct handler handler = { .idle = on_idle };
 	struct channel *room;
+	struct channel_message message;
 	struct sessions *sessions;
 	int channel[2], wire[2];
 
@@ -69,22 +71,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	handshake.fd = wire[0];
 	test_kernel_reset(wire[1]);
 	sessions_open(sessions, &handler, &handshake);
-	while (size >= 3) {
-		struct channel_message message = { .type = data[0], .session = ID };
-		size_t length = data[1] | data[2] << 8;
-
-		data += 3;
-		size -= 3;
-		message.length = length < size ? length : size;
-		message.payload = data;
+	while (fuzz_message(&data, &size, ID, &message)) {
 		if (message.type == INPUT_WIRE)
-			(void)!send(wire[1], data, message.length, MSG_DONTWAIT | MSG_NOSIGNAL);
+			(void)!send(wire[1], message.payload, message.length,
+				    MSG_DONTWAIT | MSG_NOSIGNAL);
 		else if (message.type != INPUT_LOOP)
 			assert(sessions_message(sessions, &handler, &message) == 0);
 		if (message.type >= INPUT_LOOP)
 			event_base_loop(base, EVLOOP_NONBLOCK);
-		data += message.length;
-		size -= message.length;
 	}
 	event_base_loop(base, EVLOOP_NONBLOCK);
 	check_calls();

@@ -18,6 +18,7 @@
 #include "config.h"
 #include "established.h"
 #include "fuzz.h"
+#include "fuzz_messages.h"
 #include "handshake.h"
 #include "keyclient.h"
 #include "profile.h"
@@ -159,25 +160,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		.payload = (const uint8_t *)&version,
 		.length = sizeof(version),
 	};
+	struct channel_message message;
 
 	prepare();
 	if (session_table_new(&room) < 0 || resume_new(room.base, &room.resume) < 0 ||
 	    session_message(&room, &hello) < 0)
 		abort();
-	while (size >= 3) {
-		struct channel_message message = { .type = data[0], .session = ID };
-		size_t length = data[1] | data[2] << 8;
-
-		data += 3;
-		size -= 3;
-		message.length = length < size ? length : size;
-		message.payload = data;
+	while (fuzz_message(&data, &size, ID, &message)) {
 		if (message.type == INPUT_ESTABLISH)
-			open_established(message.length ? data[0] : 0);
+			open_established(message.length ? message.payload[0] : 0);
 		else if (message.type != CHANNEL_HELLO && session_message(&room, &message) < 0)
 			abort(); /* no message about a session ends the channel */
-		data += message.length;
-		size -= message.length;
 		drain();
 	}
 	session_table_free(room.sessions);
