@@ -215,7 +215,7 @@ static int serve(struct room *room, const struct arguments *arguments)
 	/* Nothing is read before the event loop runs, and that is inside the sandbox */
 	r = channel_new(room->base, AGENT_FD, &agent_ops, room, &room->agent);
 	if (r == 0) {
-		/* What libevent restores at the end: systemd's SIGTERM may come when all is saved. */
+		/* What libevent restores: systemd's SIGTERM may come when all is saved. */
 		signal(SIGTERM, SIG_IGN);
 		room->sigterm = evsignal_new(room->base, SIGTERM, handle_sigterm, room);
 		if (!room->sigterm || event_add(room->sigterm, NULL))
