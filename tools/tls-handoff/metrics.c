@@ -36,7 +36,8 @@ static const struct family kernel_gauges[] = {
 static const struct family kernel_counters[] = {
 	{ "HandoffStarted", "tls_handoff_started", "", "Handshakes that programs started." },
 	{ "HandoffEstablished", "tls_handoff_established", "", "Handshakes that succeeded." },
-	{ "HandoffFailed", "tls_handoff_failed", "", "Handshakes that failed." },
+	{ "HandoffFailed", "tls_handoff_failed", "",
+	  "Connections that failed, in the handshake or later." },
 	{ "HandoffTimedOut", "tls_handoff_timed_out", "", "Handshakes that took too long." },
 	{ "HandoffNoAgent", "tls_handoff_no_agent", "", "Handshakes that found no tlshd." },
 	{ "HandoffAgentLost", "tls_handoff_agent_lost", "", "Handshakes whose tlshd ended." },

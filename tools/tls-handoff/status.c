@@ -171,9 +171,11 @@ static void print_people(const struct about *about, const struct about_lines *li
 		    about_counter(about, "HandoffCurrEstablished"),
 		    about_counter(about, "HandoffCurrPending"), about->max_pending,
 		    about->max_pending_per_user);
-		say("handshakes", "%" PRIu64 " done, %" PRIu64 " failed of %" PRIu64,
+		say("handshakes",
+		    "%" PRIu64 " started, %" PRIu64 " done; %" PRIu64 " failed, then or later",
+		    about_counter(about, "HandoffStarted"),
 		    about_counter(about, "HandoffEstablished"),
-		    about_counter(about, "HandoffFailed"), about_counter(about, "HandoffStarted"));
+		    about_counter(about, "HandoffFailed"));
 	}
 	if (tickets->count)
 		say("tickets", "issued %" PRIu64 ", resumed %" PRIu64 ", refused %" PRIu64,
