@@ -138,6 +138,27 @@ systemd() {
 	until_true has_ended "$tunnel"
 }
 
+mistakes_are_usage() {
+	status=0
+	write_conf one "$port"
+	tls-handoff tunnel -t -c tunnel.conf 2> err || fail "a good file: $(cat err)"
+	echo 'protocol = gopher' >> tunnel.conf
+	tls-handoff tunnel -t -c tunnel.conf 2> err || status=$?
+	expect_status 2
+	expect_words 'tunnel.conf:5: protocol: "gopher" is none of smtp, imap, postgres' err
+	status=0
+	tls-handoff tunnel --accept 1 --connect 2 --nonsense 2> err || status=$?
+	expect_status 2
+	socat "TCP-LISTEN:$port,bind=127.0.0.1" OPEN:/dev/null &
+	pids+=("$!")
+	until_true is_listening "$port"
+	status=0
+	tls-handoff tunnel --accept "127.0.0.1:$port" --connect 2 2> err || status=$?
+	expect_status 1
+	expect_words 'accept: Address already in use' err
+}
+
+add tunnel.mistakes_end_it_with_their_status mistakes_are_usage
 add tunnel.reload_under_load reload_under_load
 add tunnel.end.lets_connections_finish graceful_end
 add tunnel.end.second_signal_cuts_off end_at_once

@@ -176,6 +176,28 @@ postgres() {
 	expect_words 'this port takes only TLS' psql.err
 }
 
+# CVE-2011-0411: what a client, or somebody on its way, says in plain behind STARTTLS is not
+# taken for something that TLS protected, whether it comes at once or later.
+nothing_behind_starttls() {
+	local tcp line
+	tunnel --accept "127.0.0.1:$port" --connect "127.0.0.1:$(behind)" --protocol smtp \
+		--profile soft
+	exec {tcp}<> "/dev/tcp/127.0.0.1/$port"
+	printf 'EHLO me\r\nSTARTTLS\r\nMAIL FROM:<a@b>\r\n' >&"$tcp"
+	expect_log 'STARTTLS: something was sent before TLS as if it had begun'
+	exec {tcp}<> "/dev/tcp/127.0.0.1/$port"
+	printf 'STARTTLS\r\n' >&"$tcp"
+	until_true reads_line 'Ready to start TLS'
+	printf 'MAIL FROM:<a@b>\r\n' >&"$tcp"
+	expect_log 'handshake failed'
+	! has_line tunnel.log 'cannot connect' || fail "something was passed on"
+}
+
+reads_line() {
+	read -rt 1 -u "$tcp" line && [[ $line == *"$1"* ]]
+}
+
+add tunnel.starttls.nothing_behind_starttls_counts nothing_behind_starttls
 add tunnel.starttls.smtp smtp
 add tunnel.starttls.imap imap
 add tunnel.starttls.postgres postgres
