@@ -154,8 +154,10 @@ static int tls_handoff_send_data(struct tls_handoff_ctx *ctx, struct msghdr *msg
 		ret = tls_handoff_tx_lock(ctx, &timeo);
 		if (ret)
 			break;
+		/* TCP that was shut down may still take a record, and tell of it next time */
 		if (unlikely(test_bit(TLS_HANDOFF_BIT_CLOSE_SENT, &ctx->flags) ||
-			     test_bit(TLS_HANDOFF_BIT_CLOSE_WANTED, &ctx->flags)))
+			     test_bit(TLS_HANDOFF_BIT_CLOSE_WANTED, &ctx->flags) ||
+			     tls_handoff_state(ctx) != TLS_HANDOFF_STATE_ESTABLISHED))
 			ret = -EPIPE;
 		else
 			ret = tls_handoff_send_chunk(ctx, msg, size - sent);
