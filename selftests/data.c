@@ -389,7 +389,7 @@ TEST_F(data, several_readers_at_once_lose_nothing)
 		EXPECT_EQ(PIECES * PIECE, counts[k]);
 }
 
-#define ROUNDS 500
+#define ROUNDS 150
 
 struct reader {
 	struct task task;
