@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -21,8 +22,8 @@
 #include "native.h"
 #include "test_looker.h"
 
-#define SETTLE_LOOKS 50	  /* of 200 ms: what handshakes needed is given back when there are none */
-#define TPM_LOOKS    1000 /* of 10 ms */
+#define SETTLE_LOOKS 50	   /* of 200 ms: what handshakes needed is given back when there are none */
+#define TPM_DEADLINE 20000 /* ms until it listens */
 
 int native_set_up(void **state)
 {
@@ -136,8 +137,10 @@ static pid_t tpm;
 
 void native_tpm_start(void)
 {
+	struct pollfd listens = { .events = POLLIN };
 	char tcti[128], folder[96];
 
+	assert_int_equal(mkfifo("listens", 0600), 0);
 	tpm = fork();
 	assert_true(tpm >= 0);
 	if (tpm == 0) {
@@ -146,13 +149,13 @@ void native_tpm_start(void)
 		dup2(open("/dev/null", O_WRONLY | O_CLOEXEC), STDERR_FILENO);
 		execlp("swtpm", "swtpm", "socket", "--tpm2", "--tpmstate", "dir=.", "--server",
 		       "type=unixio,path=tpm", "--ctrl", "type=unixio,path=tpm.ctrl", "--flags",
-		       "not-need-init,startup-clear", (char *)NULL);
+		       "not-need-init,startup-clear", "--pid", "file=listens", (char *)NULL);
 		_exit(127);
 	}
-	for (int look = 0; access("tpm.ctrl", F_OK) || access("tpm", F_OK); look++) {
-		assert_true(look < TPM_LOOKS);
-		poll(NULL, 0, 10);
-	}
+	/* it writes its process id once it listens */
+	listens.fd = open("listens", O_RDWR | O_CLOEXEC);
+	assert_int_equal(poll(&listens, 1, TPM_DEADLINE), 1);
+	close(listens.fd);
 	assert_non_null(getcwd(folder, sizeof(folder)));
 	snprintf(tcti, sizeof(tcti), "swtpm:path=%s/tpm", folder);
 	setenv("TCTI", tcti, 1);
