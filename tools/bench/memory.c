@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "connection.h"
@@ -20,6 +21,7 @@
 #define MAX_CACHES 512
 /* Objects of a cache per connection: what is below belongs to no connection but to its stock */
 #define NOISE	   0.25
+#define MAX_LOOKS  200
 
 struct cache {
 	char name[40];
@@ -87,20 +89,24 @@ static void write_file(const char *path, const char *text)
 		must(-errno, path);
 }
 
-/* What waits for an RCU grace period or can be dropped is gone first */
-static void take(struct snapshot *snapshot)
+/* Returns when a packet socket is gone, and the kernel waits for a grace period of RCU then. */
+static void grace_period(void)
 {
-	FILE *file;
+	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		must(-errno, "a packet socket");
+	close(fd);
+}
+
+static void read_caches(struct snapshot *snapshot)
+{
+	FILE *file = open_or_die("/proc/slabinfo", "r");
 	char line[512], name[64], plain[40];
 	unsigned long active, all, size;
 	struct cache *cache;
 
-	sync();
-	sleep(1);
-	write_file("/proc/sys/vm/drop_caches", "3\n");
-	sleep(1);
 	memset(snapshot, 0, sizeof(*snapshot));
-	file = open_or_die("/proc/slabinfo", "r");
 	while (fgets(line, sizeof(line), file)) {
 		if (sscanf(line, "%63s %lu %lu %lu", name, &active, &all, &size) != 4)
 			continue;
@@ -112,6 +118,25 @@ static void take(struct snapshot *snapshot)
 	fclose(file);
 	/* Not what is missing from MemFree: free pages that each processor keeps are, too */
 	snapshot->kernel = meminfo("Slab") + meminfo("Percpu") + meminfo("KernelStack");
+}
+
+/* What waits for RCU or can be dropped is gone first: until nothing changes any more */
+static void take(struct snapshot *snapshot)
+{
+	static struct snapshot before;
+	int look = 0;
+
+	sync();
+	read_caches(snapshot);
+	do {
+		if (++look > MAX_LOOKS)
+			must(-ETIME, "memory that comes to rest");
+		before = *snapshot;
+		grace_period();
+		write_file("/proc/sys/vm/drop_caches", "3\n");
+		grace_period();
+		read_caches(snapshot);
+	} while (memcmp(&before, snapshot, sizeof(before)) != 0);
 }
 
 static void open_all(enum connection_kind kind, bool keep_session, unsigned int count,
