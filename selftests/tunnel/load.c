@@ -21,16 +21,18 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 
-#define DEADLINE 180   /* seconds that one call may take on a slow machine */
+#define DEADLINE 150   /* seconds that one call may take on a slow machine */
 #define BYTES	 16384 /* each way */
 
 static int *clients, *servers; /* by number */
+
+static const char *phase = "opening";
 
 static void check(bool right, const char *what, int number)
 {
 	if (right)
 		return;
-	fprintf(stderr, "connection %d: %s: %s\n", number, what, strerror(errno));
+	fprintf(stderr, "%s: connection %d: %s: %s\n", phase, number, what, strerror(errno));
 	exit(1);
 }
 
@@ -165,8 +167,11 @@ int main(int argc, char **argv)
 	connect_all(count, argv[3]);
 	accept_all(count, listener);
 	ready();
+	phase = "from the clients";
 	transfer(count, clients, servers, 1);
+	phase = "to the clients";
 	transfer(count, servers, clients, 2);
+	phase = "closing";
 	close_all(count);
 	puts("right");
 	return 0;

@@ -56,9 +56,12 @@ two_thousand() {
 		fail "not all connections are open: $(tail -n 3 tunnel.log)"
 	echo >&"$go"
 	until_true has_ended "$load"
-	wait "$load" || fail "load: $(cat load.err) $(tail -n 3 tunnel.log)"
+	wait "$load" || fail "load: $(cat load.err) $(tail -n 3 tunnel.log) $(waiting_bytes)"
 	until_true few_are_open
 }
+
+# Where bytes wait that nobody takes.
+waiting_bytes() { ss -Htan | awk '$2 > 0 || $3 > 0' | head -n 20; }
 
 # Nothing stays of them.
 few_are_open() { [ "$(find "/proc/$tunnel/fd" -type l | wc -l)" -lt 200 ]; }
