@@ -137,9 +137,9 @@ void tls_handoff_wake(struct tls_handoff_ctx *ctx)
 	read_lock_bh(&sk->sk_callback_lock);
 	sk->sk_state_change(sk);
 	read_unlock_bh(&sk->sk_callback_lock);
-	sk_wake_async_rcu(sk, SOCK_WAKE_WAITD, POLL_IN);
+	sk_wake_async(sk, SOCK_WAKE_WAITD, POLL_IN);
 	/* Not SOCK_WAKE_SPACE: that tells only whom TCP had no room for */
-	sk_wake_async_rcu(sk, SOCK_WAKE_IO, POLL_OUT);
+	sk_wake_async(sk, SOCK_WAKE_IO, POLL_OUT);
 }
 
 static bool tls_handoff_plain_tcp(struct sock *sk, struct socket *sock)
