@@ -22,10 +22,10 @@ load_is_open() {
 	has_line load.out '^open$'
 }
 
-# Each passes the tunnel twice, out as the client and in as the server: a thousand are two
-# thousand connections. With a pre-shared key, as signatures would take most of the time.
-two_thousand() {
-	local count=1000 before each
+# Each passes the tunnel twice, out as the client and in as the server: $chains are twice as
+# many connections. With a pre-shared key, as signatures would take most of the time.
+many_at_once() {
+	local count=$chains before each
 	[ "$deadline" -lt 100 ] || count=100	# the debug kernel
 	cat > tunnel.conf <<-END
 		[service in]
@@ -124,7 +124,7 @@ idle() {
 	expect_log 'idle: the time limit is over'
 }
 
-add tunnel.two_thousand_connections_at_once two_thousand
+add "tunnel.$((2 * chains))_connections_at_once" many_at_once
 add tunnel.five_thousand_stalled_handshakes_stop_nobody five_thousand_stalled
 add tunnel.max_connections_lets_others_wait max_connections
 add tunnel.idle_connections_end idle
