@@ -88,37 +88,34 @@ pending() { awk '$1 == "HandoffCurrPending" { print $2 }' /proc/net/tls_handoff_
 all_pending() { [ "$(pending)" -ge "$1" ]; }
 none_pending() { [ "$(pending)" -eq 0 ]; }
 
-# Without room for the next one it waits until there is.
-max_connections() {
+# held_connection OPTION...: through a tunnel with these options; it says nothing. $ours is its pid.
+held_connection() {
 	web_server
-	tunnel --accept "127.0.0.1:$port" --connect "127.0.0.1:$(behind)" --profile soft \
-		--max-connections 1
+	tunnel --accept "127.0.0.1:$port" --connect "127.0.0.1:$(behind)" --profile soft "$@"
 	mkfifo hold
 	exec {hold}<> hold
 	tls-handoff connect --name localhost 127.0.0.1 "$port" < hold > out 2> err &
-	first=$!
-	pids+=("$first")
+	ours=$!
+	pids+=("$ours")
+}
+
+# Without room for the next one it waits until there is.
+max_connections() {
+	held_connection --max-connections 1
 	until_true has_line tunnel.log 'TLS 1.3'
 	get "https://server.test:$port/payload" &
 	second=$!
 	pids+=("$second")
 	until_true waits_in_the_queue
 	[ "$(grep -c 'TLS 1.3' tunnel.log)" -eq 1 ] || fail "the second was accepted"
-	kill "$first"
+	kill "$ours"
 	wait "$second" || fail "the second got nothing"
 }
 
 waits_in_the_queue() { [ "$(ss -Hltn "sport = :$port" | awk '{ print $2 }')" -eq 1 ]; }
 
 idle() {
-	web_server
-	tunnel --accept "127.0.0.1:$port" --connect "127.0.0.1:$(behind)" --profile soft \
-		--timeout-idle 1
-	mkfifo hold
-	exec {hold}<> hold
-	tls-handoff connect --name localhost 127.0.0.1 "$port" < hold > out 2> err &
-	ours=$!
-	pids+=("$ours")
+	held_connection --timeout-idle 1
 	wait_ours
 	[ "$status" -eq 1 ] || fail "status $status"
 	expect_log 'idle: the time limit is over'

@@ -81,19 +81,22 @@ cat > "$dir/nginx.conf" <<-END
 	}
 END
 
+exec {never}<> <(:)	# a pipe that stays empty: reading it with a time-out is a short wait
+
 listens() { ss -Hltn "sport = :$1" | grep -q .; }
 
 start() {
-	local port=$1
+	local port=$1 end=$((SECONDS + 60))
 	shift
 	"$@" > "$dir/$port.log" 2>&1 &
 	pids+=($!)
 	until listens "$port"; do
-		kill -0 $! 2>/dev/null || {
+		kill -0 $! 2>/dev/null && [ "$SECONDS" -lt "$end" ] || {
+			echo "bench: nobody listens on port $port: $1" >&2
 			cat "$dir/$port.log" >&2
 			exit 1
 		}
-		sleep 0.1
+		read -rt 0.1 -u "$never" || :
 	done
 }
 

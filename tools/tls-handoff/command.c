@@ -47,6 +47,26 @@ int command_failed(const char *command, int error, const struct control_answer *
 	}
 }
 
+bool command_option(int key, void (*help)(void), bool *ret_json, int *ret_status)
+{
+	switch (key) {
+	case 'j':
+		*ret_json = true;
+		return true;
+	case 'h':
+		help();
+		*ret_status = EXIT_DONE;
+		return false;
+	case 'V':
+		puts("tls-handoff " TLS_HANDOFF_VERSION);
+		*ret_status = EXIT_DONE;
+		return false;
+	default:
+		*ret_status = EXIT_USAGE;
+		return false;
+	}
+}
+
 int command_parse(int argc, char **argv, void (*help)(void), bool *ret_json, const char **ret_word,
 		  int *ret_status)
 {
@@ -58,22 +78,8 @@ int command_parse(int argc, char **argv, void (*help)(void), bool *ret_json, con
 
 	*ret_status = EXIT_USAGE;
 	while ((key = getopt_long(argc, argv, "hV", ret_json ? table : table + 1, NULL)) != -1) {
-		switch (key) {
-		case 'j':
-			if (ret_json)
-				*ret_json = true;
-			break;
-		case 'h':
-			help();
-			*ret_status = EXIT_DONE;
+		if (!command_option(key, help, ret_json, ret_status))
 			return 0;
-		case 'V':
-			puts("tls-handoff " TLS_HANDOFF_VERSION);
-			*ret_status = EXIT_DONE;
-			return 0;
-		default:
-			return 0;
-		}
 	}
 	if (optind < argc && ret_word)
 		*ret_word = argv[optind++];

@@ -17,6 +17,12 @@
 int command_parse(int argc, char **argv, void (*help)(void), bool *ret_json, const char **ret_word,
 		  int *ret_status);
 
+/*
+ * What @key of getopt_long() means in all of them: 'j', 'h', 'V', or a mistake that was reported.
+ * False: nothing is left to do, and *ret_status says how it ends.
+ */
+bool command_option(int key, void (*help)(void), bool *ret_json, int *ret_status);
+
 /* Says why control_request() gave @error, a negative errno.  The exit status. */
 int command_failed(const char *command, int error, const struct control_answer *answer);
 

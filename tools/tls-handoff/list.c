@@ -411,19 +411,9 @@ static int parse(int argc, char **argv, struct list *list, bool *ret_json, int *
 		case 'r':
 			list->peer = optarg;
 			break;
-		case 'j':
-			*ret_json = true;
-			break;
-		case 'h':
-			help();
-			*ret_status = EXIT_DONE;
-			return 0;
-		case 'V':
-			puts("tls-handoff " TLS_HANDOFF_VERSION);
-			*ret_status = EXIT_DONE;
-			return 0;
 		default:
-			return 0;
+			if (!command_option(key, help, ret_json, ret_status))
+				return 0;
 		}
 	}
 	if (optind == argc)
