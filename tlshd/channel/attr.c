@@ -20,7 +20,8 @@ enum attr_form {
 	ATTR_TEXT,	/* no NUL, no control characters; min and max are of the length */
 	ATTR_PEER_TEXT, /* no NUL; what a program or a peer chose, to be escaped before it is shown */
 	ATTR_BYTES,
-	ATTR_U16_ARRAY,
+	ATTR_U16_ARRAY, /* min and max are of the number of values */
+	ATTR_U32_ARRAY,
 	ATTR_ALPN, /* length-prefixed names */
 };
 
@@ -49,6 +50,10 @@ static const struct attr_rule rules[] = {
 	{ CHANNEL_A_CIPHERS, CHANNEL_OPEN, ATTR_U16_ARRAY, false, 1, TLS_HANDOFF_MAX_CIPHERS },
 	{ CHANNEL_A_RESUME, CHANNEL_OPEN, ATTR_U32, false, 0, 1 },
 	{ CHANNEL_A_REMOTE, CHANNEL_OPEN, ATTR_TEXT, false, 1, ATTR_MAX_REMOTE },
+	{ CHANNEL_A_KEYRING, CHANNEL_OPEN, ATTR_U32, false, 0, INT32_MAX },
+	{ CHANNEL_A_PSK_KEYS, CHANNEL_OPEN, ATTR_U32_ARRAY, false, 1, CHANNEL_MAX_PSK_KEYS },
+	{ CHANNEL_A_CERT_KEY, CHANNEL_OPEN, ATTR_U32, false, 1, INT32_MAX },
+	{ CHANNEL_A_PRIVATE_KEY, CHANNEL_OPEN, ATTR_U32, false, 1, INT32_MAX },
 
 	{ CHANNEL_A_ALPN, CHANNEL_DONE, ATTR_BYTES, false, 1, TLS_HANDOFF_MAX_ALPN_NAME },
 	{ CHANNEL_A_AUTH, CHANNEL_DONE, ATTR_U32, false, TLS_HANDOFF_AUTH_X509,
@@ -63,6 +68,7 @@ static const struct attr_rule rules[] = {
 	{ CHANNEL_A_LIMIT_RECORDS, CHANNEL_DONE, ATTR_U64, false, 0, UINT64_MAX },
 	{ CHANNEL_A_TRUNCATION_EOF, CHANNEL_DONE, ATTR_U32, false, 0, 1 },
 	{ CHANNEL_A_HANDLER_TIMEOUT, CHANNEL_DONE, ATTR_U32, false, 0, ATTR_MAX_TIMEOUT },
+	{ CHANNEL_A_PSK_KEY, CHANNEL_DONE, ATTR_U32, false, 1, INT32_MAX },
 	{ CHANNEL_A_VERIFY_STATUS, CHANNEL_DONE, ATTR_U32, false, 0, UINT32_MAX },
 	{ CHANNEL_A_ALERT_SENT, CHANNEL_DONE, ATTR_U32, false, 0, UINT8_MAX },
 	{ CHANNEL_A_ALERT_RECEIVED, CHANNEL_DONE, ATTR_U32, false, 0, UINT8_MAX },
@@ -228,6 +234,10 @@ static bool attr_valid(const struct attr_rule *rule, const uint8_t *value, size_
 		measure = length / sizeof(uint16_t);
 		ok = length % sizeof(uint16_t) == 0;
 		break;
+	case ATTR_U32_ARRAY:
+		measure = length / sizeof(uint32_t);
+		ok = length % sizeof(uint32_t) == 0;
+		break;
 	case ATTR_ALPN:
 		ok = attr_alpn_valid(value, length);
 		break;
@@ -289,6 +299,22 @@ uint32_t attr_u32(const struct attr_table *table, uint16_t type, uint32_t absent
 	if (!attr_has(table, type) || table->view[type].length != sizeof(uint32_t))
 		return absent;
 	return attr_number(table->view[type].value, sizeof(uint32_t));
+}
+
+size_t attr_u32_array(const struct attr_table *table, uint16_t type, uint32_t *ret_values,
+		      size_t max)
+{
+	size_t i, count;
+
+	if (!attr_has(table, type))
+		return 0;
+	count = table->view[type].length / sizeof(uint32_t);
+	if (count > max)
+		count = max;
+	for (i = 0; i < count; i++)
+		ret_values[i] = attr_number(table->view[type].value + i * sizeof(uint32_t),
+					    sizeof(uint32_t));
+	return count;
 }
 
 uint64_t attr_u64(const struct attr_table *table, uint16_t type, uint64_t absent)

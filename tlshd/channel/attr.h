@@ -51,6 +51,9 @@ bool attr_has(const struct attr_table *table, uint16_t type);
 uint16_t attr_u16(const struct attr_table *table, uint16_t type, uint16_t absent);
 uint32_t attr_u32(const struct attr_table *table, uint16_t type, uint32_t absent);
 uint64_t attr_u64(const struct attr_table *table, uint16_t type, uint64_t absent);
+/* Copies at most @max values; how many: 0 where the attribute is not there. */
+size_t attr_u32_array(const struct attr_table *table, uint16_t type, uint32_t *ret_values,
+		      size_t max);
 /* A fresh NUL-terminated copy to free(), or NULL if absent or out of memory (then *ret is
  * untouched and -ENOMEM returned). */
 int attr_string(const struct attr_table *table, uint16_t type, char **ret_string)

@@ -106,6 +106,7 @@ enum channel_tickets {
 	(64 * 1024) /* BYTES of one session that wait in one direction; more ends it */
 #define CHANNEL_MAX_SESSIONS 65536 /* open on one channel */
 #define CHANNEL_MAX_COUNTS   4096  /* bytes of text in COUNTS */
+#define CHANNEL_MAX_PSK_KEYS 5	   /* identities of a kernel consumer: the kernel has no more */
 
 /* The state of a session as both sides count it */
 enum channel_state {
@@ -162,13 +163,19 @@ enum channel_attr_type {
 	CHANNEL_A_PEER_NAME = 4,    /* string */
 	CHANNEL_A_ALPN = 5,	    /* OPEN: length-prefixed names; DONE: the bare chosen one */
 	CHANNEL_A_AUTH = 6,	    /* u32 TLS_HANDOFF_AUTH_*; DONE: what took place */
-	CHANNEL_A_CLIENT_CERT = 7,  /* u32 TLS_HANDOFF_CERT_* */
+	CHANNEL_A_CLIENT_CERT = 7,  /* u32 TLS_HANDOFF_CERT_*; a client with NONE shows none, with
+				     * REQUIRE must have one */
 	CHANNEL_A_PSK_IDENTITY = 8, /* string */
 	CHANNEL_A_MIN_VERSION = 9,  /* u16 TLS_1_x_VERSION */
 	CHANNEL_A_MAX_VERSION = 10, /* u16 */
 	CHANNEL_A_CIPHERS = 11,	    /* array of u16 TLS_CIPHER_* */
 	CHANNEL_A_RESUME = 12,	    /* u32 0 or 1 */
 	CHANNEL_A_REMOTE = 13, /* string: address and port, for resumption's cache key and logs */
+	/* OPEN of a kernel consumer: it has KEYRING; numbers are serials of kernel keys */
+	CHANNEL_A_KEYRING = 14,	    /* u32: where its PSKs are; 0: it named none */
+	CHANNEL_A_PSK_KEYS = 15,    /* array of u32, client: its identities, preference first */
+	CHANNEL_A_CERT_KEY = 16,    /* u32: a certificate (DER) instead of the profile's */
+	CHANNEL_A_PRIVATE_KEY = 17, /* u32: the key of CERT_KEY */
 
 	/* DONE */
 	CHANNEL_A_VERSION = 32,		/* u16; required */
@@ -180,6 +187,7 @@ enum channel_attr_type {
 	CHANNEL_A_LIMIT_RECORDS = 38,	/* u64; 0 default */
 	CHANNEL_A_TRUNCATION_EOF = 39,	/* u32 0 or 1 */
 	CHANNEL_A_HANDLER_TIMEOUT = 40, /* u32 milliseconds; 0 default */
+	CHANNEL_A_PSK_KEY = 41,		/* u32: serial of the kernel key that was used */
 
 	/* FAIL (and DONE where it applies) */
 	CHANNEL_A_STATUS = 64,	       /* u32 positive errno; required in FAIL */

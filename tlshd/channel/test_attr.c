@@ -91,6 +91,25 @@ static void numbers_are_little_endian_on_the_wire(void **state)
 	attr_builder_free(&builder);
 }
 
+static void an_array_is_cut_to_the_room_for_it(void **state)
+{
+	const uint8_t serials[] = { 4, 3, 2, 1, 8, 0, 0, 0, 9, 0, 0, 0 };
+	uint32_t values[3] = { 0, 0, 77 };
+	struct attr_builder builder = { 0 };
+	struct attr_table table;
+
+	put_required(&builder, CHANNEL_OPEN);
+	attr_put(&builder, CHANNEL_A_PSK_KEYS, serials, sizeof(serials));
+	assert_int_equal(attr_builder_error(&builder), 0);
+	assert_int_equal(attr_parse(CHANNEL_OPEN, builder.data, builder.length, &table), 0);
+	assert_int_equal(attr_u32_array(&table, CHANNEL_A_PSK_KEYS, values, 2), 2);
+	assert_int_equal(values[0], 0x01020304);
+	assert_int_equal(values[1], 8);
+	assert_int_equal(values[2], 77);
+	assert_int_equal(attr_u32_array(&table, CHANNEL_A_CIPHERS, values, 3), 0);
+	attr_builder_free(&builder);
+}
+
 static void required_attributes_must_be_there(void **state)
 {
 	static const uint16_t messages[] = { CHANNEL_OPEN, CHANNEL_DONE, CHANNEL_FAIL };
@@ -137,6 +156,12 @@ static void lengths_are_checked(void **state)
 	assert_int_equal(with(CHANNEL_OPEN, CHANNEL_A_CIPHERS, zeros,
 			      2 * TLS_HANDOFF_MAX_CIPHERS + 2),
 			 -EPROTO);
+	assert_int_equal(with(CHANNEL_OPEN, CHANNEL_A_PSK_KEYS, zeros, 4 * CHANNEL_MAX_PSK_KEYS),
+			 0);
+	assert_int_equal(with(CHANNEL_OPEN, CHANNEL_A_PSK_KEYS, zeros,
+			      4 * CHANNEL_MAX_PSK_KEYS + 4),
+			 -EPROTO);
+	assert_int_equal(with(CHANNEL_OPEN, CHANNEL_A_PSK_KEYS, zeros, 6), -EPROTO);
 	assert_int_equal(with(CHANNEL_DONE, CHANNEL_A_PEER_CERT, zeros, TLS_HANDOFF_MAX_CERT), 0);
 	assert_int_equal(with(CHANNEL_DONE, CHANNEL_A_PEER_CERT, zeros, TLS_HANDOFF_MAX_CERT + 1),
 			 -EPROTO);
@@ -157,6 +182,9 @@ static void values_out_of_range_are_refused(void **state)
 			 -EPROTO);
 	assert_int_equal(with_u32(CHANNEL_OPEN, CHANNEL_A_CLIENT_CERT, 3), -EPROTO);
 	assert_int_equal(with_u32(CHANNEL_OPEN, CHANNEL_A_RESUME, 2), -EPROTO);
+	assert_int_equal(with_u32(CHANNEL_OPEN, CHANNEL_A_KEYRING, 0), 0);
+	assert_int_equal(with_u32(CHANNEL_OPEN, CHANNEL_A_KEYRING, UINT32_MAX), -EPROTO);
+	assert_int_equal(with_u32(CHANNEL_OPEN, CHANNEL_A_CERT_KEY, 0), -EPROTO);
 	assert_int_equal(with_u32(CHANNEL_FAIL, CHANNEL_A_ALERT_SENT, 255), 0);
 	assert_int_equal(with_u32(CHANNEL_FAIL, CHANNEL_A_ALERT_SENT, 256), -EPROTO);
 }
@@ -232,6 +260,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_put_is_read_back),
 		cmocka_unit_test(numbers_are_little_endian_on_the_wire),
+		cmocka_unit_test(an_array_is_cut_to_the_room_for_it),
 		cmocka_unit_test(required_attributes_must_be_there),
 		cmocka_unit_test(unknown_repeated_and_misplaced_attributes_are_refused),
 		cmocka_unit_test(lengths_are_checked),

@@ -297,6 +297,8 @@ static int choose_client_chain(gnutls_session_t tls, const struct gnutls_cert_re
 	*ocsp_length = 0;
 	*key = NULL;
 	*flags = 0;
+	if (handshake->parameters.client_cert == TLS_HANDOFF_CERT_NONE)
+		return 0;
 	for (size_t i = 0; i < profile->chain_count; i++) {
 		const struct profile_chain *chain = &profile->chains[i];
 

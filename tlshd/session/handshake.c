@@ -33,15 +33,19 @@ static int gnutls_failed(struct handshake *handshake, int code)
 	return -1;
 }
 
-static bool has_certificate(const struct profile *profile)
+static bool has_certificate(const struct handshake *handshake)
 {
+	const struct profile *profile = handshake->session->profile;
+
+	if (handshake->parameters.cert_key)
+		return true;
 	for (size_t i = 0; i < profile->chain_count; i++)
 		if (profile->chains[i].key)
 			return true;
 	return false;
 }
 
-/* A server without anything to show can only say so. */
+/* A server, or a client that must show one, can without anything to show only say so. */
 static int check_own_credentials(struct handshake *handshake)
 {
 	const struct parameters *p = &handshake->parameters;
@@ -55,8 +59,9 @@ static int check_own_credentials(struct handshake *handshake)
 			    profile->name);
 		return -1;
 	}
-	if (p->auth != TLS_HANDOFF_AUTH_RAWPK && p->role == TLS_HANDOFF_SERVER &&
-	    !has_certificate(profile)) {
+	if (p->auth != TLS_HANDOFF_AUTH_RAWPK &&
+	    (p->role == TLS_HANDOFF_SERVER || p->client_cert == TLS_HANDOFF_CERT_REQUIRE) &&
+	    !has_certificate(handshake)) {
 		failure_set(&handshake->failure, ENOKEY, ALERT_INTERNAL_ERROR,
 			    "Profile \"%s\" has no certificate with a usable private key: "
 			    "check its certificate and private_key.",

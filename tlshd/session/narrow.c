@@ -179,6 +179,14 @@ static int narrow_client_cert(const struct profile *profile, const struct attr_t
 	static const char *const names[] = { "none", "request", "require" };
 	char allowed[64];
 
+	/* It is the server's profile that asks; a client can show none, or insist on its own. */
+	if (p->role == TLS_HANDOFF_CLIENT) {
+		p->client_cert =
+			attr_u32(options, CHANNEL_A_CLIENT_CERT, TLS_HANDOFF_CERT_REQUEST);
+		return p->client_cert > TLS_HANDOFF_CERT_REQUIRE ?
+			       invalid(failure, "TLS_HANDOFF_CLIENT_CERT") :
+			       0;
+	}
 	/* An unauthenticated server asks nobody for a certificate unless it is told to. */
 	p->client_cert = attr_u32(options, CHANNEL_A_CLIENT_CERT,
 				  p->auth == TLS_HANDOFF_AUTH_UNAUTH ? TLS_HANDOFF_CERT_NONE :
@@ -280,6 +288,40 @@ static int narrow_peer_name(const struct attr_table *options, struct parameters 
 	return 0;
 }
 
+/* What the kernel's handshake family says of keys; a consumer names both of a pair or none. */
+static int narrow_kernel_keys(const struct attr_table *options, struct parameters *p,
+			      struct failure *failure)
+{
+	p->kernel = attr_has(options, CHANNEL_A_KEYRING);
+	if (!p->kernel)
+		return 0;
+	p->keyring = attr_u32(options, CHANNEL_A_KEYRING, 0);
+	p->psk_key_count = attr_u32_array(options, CHANNEL_A_PSK_KEYS, p->psk_keys,
+					  CHANNEL_MAX_PSK_KEYS);
+	p->cert_key = attr_u32(options, CHANNEL_A_CERT_KEY, 0);
+	p->private_key = attr_u32(options, CHANNEL_A_PRIVATE_KEY, 0);
+	if (!p->cert_key != !p->private_key)
+		return invalid(failure, "The pair of certificate and key of the kernel");
+	return 0;
+}
+
+static int narrow_psk(const struct attr_table *options, struct parameters *p,
+		      struct failure *failure)
+{
+	if (copy_string(options, CHANNEL_A_PSK_IDENTITY, p->psk_identity,
+			sizeof(p->psk_identity)) < 0)
+		return invalid(failure, "TLS_HANDOFF_PSK_IDENTITY");
+	if (p->auth != TLS_HANDOFF_AUTH_PSK || p->role != TLS_HANDOFF_CLIENT)
+		return 0;
+	if (p->kernel ? p->psk_key_count > 0 : p->psk_identity[0] != 0)
+		return 0;
+	failure_set(failure, EINVAL, ALERT_NONE,
+		    p->kernel ? "The kernel named no pre-shared key." :
+				"TLS_HANDOFF_PSK_IDENTITY is not set, "
+				"and TLS_HANDOFF_AUTH asks for it.");
+	return -1;
+}
+
 int narrow_parameters(const struct profile *profile, const struct attr_table *options,
 		      struct parameters *ret_parameters, struct failure *failure)
 {
@@ -295,19 +337,11 @@ int narrow_parameters(const struct profile *profile, const struct attr_table *op
 	    narrow_alpn(profile, options, &p, failure) < 0 ||
 	    narrow_client_cert(profile, options, &p, failure) < 0 ||
 	    narrow_resume(profile, options, &p, failure) < 0 ||
-	    narrow_peer_name(options, &p, failure) < 0)
+	    narrow_peer_name(options, &p, failure) < 0 ||
+	    narrow_kernel_keys(options, &p, failure) < 0 || narrow_psk(options, &p, failure) < 0)
 		return -1;
-	if (copy_string(options, CHANNEL_A_PSK_IDENTITY, p.psk_identity, sizeof(p.psk_identity)) <
-	    0)
-		return invalid(failure, "TLS_HANDOFF_PSK_IDENTITY");
 	if (copy_string(options, CHANNEL_A_REMOTE, p.remote, sizeof(p.remote)) < 0)
 		return invalid(failure, "The remote address");
-	if (p.auth == TLS_HANDOFF_AUTH_PSK && p.role == TLS_HANDOFF_CLIENT && !p.psk_identity[0]) {
-		failure_set(
-			failure, EINVAL, ALERT_NONE,
-			"TLS_HANDOFF_PSK_IDENTITY is not set, and TLS_HANDOFF_AUTH asks for it.");
-		return -1;
-	}
 	*ret_parameters = p;
 	return 0;
 }

@@ -13,6 +13,7 @@
 #include "attr.h"
 #include "failure.h"
 #include "profile.h"
+#include "protocol.h"
 
 #define NARROW_MAX_ALPN_NAME 31	 /* bytes; GnuTLS takes no longer ones */
 #define NARROW_REMOTE	     128 /* bytes, with the NUL */
@@ -20,7 +21,7 @@
 struct parameters {
 	uint32_t role;	      /* TLS_HANDOFF_CLIENT, _SERVER */
 	uint32_t auth;	      /* TLS_HANDOFF_AUTH_* */
-	uint32_t client_cert; /* TLS_HANDOFF_CERT_*, server */
+	uint32_t client_cert; /* TLS_HANDOFF_CERT_*: asked for by a server, shown by a client */
 	uint32_t uid;
 	uint16_t min_version, max_version;
 	uint16_t ciphers[TLS_HANDOFF_MAX_CIPHERS]; /* preference first */
@@ -33,6 +34,12 @@ struct parameters {
 	bool resume;		    /* with certificates or unauthenticated only */
 	bool resume_tls12;	    /* in TLS 1.2, too */
 	char remote[NARROW_REMOTE]; /* address and port, as the agent writes them; or empty */
+	/* For a kernel consumer, whose PSKs are those of kernel keyrings.  Serials, 0: none */
+	bool kernel;
+	uint32_t keyring;
+	uint32_t psk_keys[CHANNEL_MAX_PSK_KEYS]; /* client: its identities, preference first */
+	size_t psk_key_count;
+	uint32_t cert_key, private_key; /* instead of the profile's; both or none */
 };
 
 /* 0, or -1 with @failure set: EACCES and which option exceeds what, or EINVAL. */
