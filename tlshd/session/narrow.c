@@ -181,8 +181,7 @@ static int narrow_client_cert(const struct profile *profile, const struct attr_t
 
 	/* It is the server's profile that asks; a client can show none, or insist on its own. */
 	if (p->role == TLS_HANDOFF_CLIENT) {
-		p->client_cert =
-			attr_u32(options, CHANNEL_A_CLIENT_CERT, TLS_HANDOFF_CERT_REQUEST);
+		p->client_cert = attr_u32(options, CHANNEL_A_CLIENT_CERT, TLS_HANDOFF_CERT_REQUEST);
 		return p->client_cert > TLS_HANDOFF_CERT_REQUIRE ?
 			       invalid(failure, "TLS_HANDOFF_CLIENT_CERT") :
 			       0;
@@ -296,8 +295,8 @@ static int narrow_kernel_keys(const struct attr_table *options, struct parameter
 	if (!p->kernel)
 		return 0;
 	p->keyring = attr_u32(options, CHANNEL_A_KEYRING, 0);
-	p->psk_key_count = attr_u32_array(options, CHANNEL_A_PSK_KEYS, p->psk_keys,
-					  CHANNEL_MAX_PSK_KEYS);
+	p->psk_key_count =
+		attr_u32_array(options, CHANNEL_A_PSK_KEYS, p->psk_keys, CHANNEL_MAX_PSK_KEYS);
 	p->cert_key = attr_u32(options, CHANNEL_A_CERT_KEY, 0);
 	p->private_key = attr_u32(options, CHANNEL_A_PRIVATE_KEY, 0);
 	if (!p->cert_key != !p->private_key)
@@ -308,8 +307,8 @@ static int narrow_kernel_keys(const struct attr_table *options, struct parameter
 static int narrow_psk(const struct attr_table *options, struct parameters *p,
 		      struct failure *failure)
 {
-	if (copy_string(options, CHANNEL_A_PSK_IDENTITY, p->psk_identity,
-			sizeof(p->psk_identity)) < 0)
+	if (copy_string(options, CHANNEL_A_PSK_IDENTITY, p->psk_identity, sizeof(p->psk_identity)) <
+	    0)
 		return invalid(failure, "TLS_HANDOFF_PSK_IDENTITY");
 	if (p->auth != TLS_HANDOFF_AUTH_PSK || p->role != TLS_HANDOFF_CLIENT)
 		return 0;
