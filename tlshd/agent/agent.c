@@ -22,6 +22,7 @@
 
 #include "agent.h"
 #include "config.h"
+#include "consumer.h"
 #include "control.h"
 #include "listing.h"
 #include "log.h"
@@ -35,6 +36,7 @@
 #define AGENT_MAX_FDS	     1048576
 #define AGENT_BACKOFF_MIN_MS 100 /* between starts that fail; doubled each time */
 #define AGENT_BACKOFF_MAX_MS 10000
+#define AGENT_TAGS	     "/etc/tlshd/tags.d"
 #define AGENT_STABLE_USEC    10000000 /* a generation that lived so long is started anew at once */
 
 static const int signal_numbers[] = { SIGTERM, SIGINT, SIGHUP, SIGUSR2 };
@@ -43,6 +45,7 @@ struct agent {
 	const struct generation_settings *settings;
 	struct event_base *base;
 	struct netlink *netlink;
+	struct consumers consumers; /* family NULL: the kernel has none */
 	struct sessions *sessions;
 	struct statestore *store;
 	struct succession *succession; /* knows the current generation */
@@ -62,20 +65,36 @@ struct agent {
 	time_t last_reload;
 	char mistake[256]; /* of the last reload; empty: there was none */
 	struct event *restart;
-	struct event *accept;
+	struct event *accept, *accept_consumers;
 	struct event *signals[G_N_ELEMENTS(signal_numbers)];
 	int status; /* exit status */
 };
 
 static const struct generation_ops generation_ops;
 
+static int load_keyrings(const struct config *config, struct keyrings *keyrings, char **ret_error)
+{
+	size_t count = 0;
+	char **names;
+	int ret;
+
+	ret = config_list(config, "authenticate", "keyrings", &names, &count, ret_error);
+	if (ret < 0)
+		return ret;
+	if (keyrings)
+		keyrings_configure(keyrings, names, count);
+	if (ret)
+		config_list_free(names, count);
+	return 0;
+}
+
 /*
- * What the agent itself takes from the file as it is now: the policy, and whether
- * ktls-utils' loglevel asks for more lines.  On failure *ret_error (to free()) is
- * the mistake.
+ * What the agent itself takes from the file as it is now: the policy, the keyrings (@keyrings
+ * may be NULL), and whether ktls-utils' loglevel asks for more lines.  On failure *ret_error (to
+ * free()) is the mistake.
  */
-static int load_file(const char *path, struct policy **ret_policy, bool *ret_verbose,
-		     char **ret_error)
+static int load_file(const char *path, struct policy **ret_policy, struct keyrings *keyrings,
+		     bool *ret_verbose, char **ret_error)
 {
 	struct config *config = NULL;
 	uint64_t level = 0;
@@ -85,6 +104,8 @@ static int load_file(const char *path, struct policy **ret_policy, bool *ret_ver
 	ret = config_load(path, &config, &error);
 	if (ret == 0)
 		ret = config_u64(config, "debug", "loglevel", 0, INT_MAX, &level, &error);
+	if (ret >= 0)
+		ret = load_keyrings(config, keyrings, &error);
 	if (ret >= 0)
 		ret = policy_load(config, ret_policy, &error);
 	config_free(config);
@@ -102,7 +123,7 @@ int agent_check(const struct generation_settings *settings)
 	bool verbose;
 	int status;
 
-	if (load_file(settings->config_path, &policy, &verbose, &error) < 0) {
+	if (load_file(settings->config_path, &policy, NULL, &verbose, &error) < 0) {
 		fprintf(stderr, "%s\n", error);
 		free(error);
 		return AGENT_EXIT_FAILED;
@@ -110,6 +131,17 @@ int agent_check(const struct generation_settings *settings)
 	policy_free(policy);
 	status = generation_check("tlshd-session", settings);
 	return generation_check("tlshd-keys", settings) | status;
+}
+
+/* ktls-utils 1.4 reads rules from there whose results it hands to the kernel. */
+static void look_for_tags(void)
+{
+	g_autoptr(GDir) folder = g_dir_open(AGENT_TAGS, 0, NULL);
+
+	if (folder && g_dir_read_name(folder))
+		log_message(LOG_WARNING,
+			    AGENT_TAGS " is not used: this kernel takes no session tags; move "
+				       "the folder away to be rid of this message");
 }
 
 /* On failure *ret_error, if wanted, is the mistake; to free(). */
@@ -121,7 +153,7 @@ static int start_candidate(struct agent *agent, char **ret_error)
 	char *error = NULL;
 	int ret;
 
-	ret = load_file(settings.config_path, &policy, &verbose, &error);
+	ret = load_file(settings.config_path, &policy, agent->consumers.keyrings, &verbose, &error);
 	if (ret < 0) {
 		log_message(LOG_ERR, "%s", error);
 		if (ret_error)
@@ -132,6 +164,7 @@ static int start_candidate(struct agent *agent, char **ret_error)
 	}
 	settings.verbose |= verbose;
 	log_open("tlshd", settings.to_stderr, settings.verbose);
+	look_for_tags();
 	settings.number = statestore_next(agent->store);
 	settings.state_count =
 		statestore_list(agent->store, settings.states, G_N_ELEMENTS(settings.states));
@@ -140,6 +173,13 @@ static int start_candidate(struct agent *agent, char **ret_error)
 	if (ret == 0)
 		g_ptr_array_add(agent->generations, agent->candidate);
 	return ret;
+}
+
+/* Looks from the event loop whether handshakes wait. */
+static void accept_all(struct agent *agent)
+{
+	event_active(agent->accept, EV_TIMEOUT, 1);
+	event_active(agent->accept_consumers, EV_TIMEOUT, 1);
 }
 
 static void schedule_restart(struct agent *agent)
@@ -156,7 +196,7 @@ static void schedule_restart(struct agent *agent)
 	delay.tv_usec = ms % 1000 * 1000;
 	evtimer_add(agent->restart, &delay);
 	/* Whoever waits meanwhile shall not wait for a time-out. */
-	event_active(agent->accept, EV_TIMEOUT, 1);
+	accept_all(agent);
 }
 
 /* Handshakes can be given to the current generation. */
@@ -241,6 +281,18 @@ static void on_settled(void *arg)
 		try_successor(agent);
 }
 
+/* To the module, if it is there, and to kernel consumers. */
+static int announce(struct agent *agent)
+{
+	int ret = netlink_register(agent->netlink);
+
+	if (ret == 0 && agent->consumers.family)
+		ret = handshake_family_join(agent->consumers.family);
+	if (ret == 0 && agent->consumers.family)
+		statestore_hold(agent->store, handshake_family_fd(agent->consumers.family));
+	return ret;
+}
+
 static void on_ready(void *arg, struct generation *generation)
 {
 	struct generation *current;
@@ -259,9 +311,9 @@ static void on_ready(void *arg, struct generation *generation)
 	succession_follow(agent->succession, generation);
 	agent->ready_since = session_now();
 	if (!agent->registered) {
-		ret = netlink_register(agent->netlink);
+		ret = announce(agent);
 		if (ret < 0) {
-			log_message(LOG_ERR, "cannot register with tls_handoff.ko: %s%s",
+			log_message(LOG_ERR, "cannot register with the kernel: %s%s",
 				    strerror(-ret),
 				    ret == -EPERM ? " (CAP_NET_ADMIN is needed)" : "");
 			stop(agent, AGENT_EXIT_FAILED);
@@ -272,7 +324,7 @@ static void on_ready(void *arg, struct generation *generation)
 		sd_notify(0, "READY=1");
 	}
 	tell_reload(agent, NULL);
-	event_active(agent->accept, EV_TIMEOUT, 1);
+	accept_all(agent);
 }
 
 static void on_idle(void *arg, struct generation *generation)
@@ -385,7 +437,10 @@ static const struct generation_ops generation_ops = {
 	.ended = on_ended,
 };
 
-static void begin(struct agent *agent, struct handshake *handshake)
+/* The kernel may use the profiles that it is meant to use; whether there is one is found out
+ * by the session handler. */
+static int may_use(const struct agent *agent, const struct handshake *handshake, char *words,
+		   size_t size)
 {
 	const struct policy_caller caller = {
 		.profile = handshake->profile[0] ? handshake->profile : "default",
@@ -394,6 +449,15 @@ static void begin(struct agent *agent, struct handshake *handshake)
 		.gid = handshake->gid,
 		.cgroup = handshake->cgroup,
 	};
+
+	if (handshake->consumer)
+		return 0;
+	return policy_check(generation_policy(succession_current(agent->succession)), &caller,
+			    words, size);
+}
+
+static void begin(struct agent *agent, struct handshake *handshake)
+{
 	char words[TLS_HANDOFF_MAX_ERROR + 1];
 	struct generation *current;
 	int ret;
@@ -404,7 +468,7 @@ static void begin(struct agent *agent, struct handshake *handshake)
 		return;
 	}
 	current = succession_current(agent->succession);
-	ret = policy_check(generation_policy(current), &caller, words, sizeof(words));
+	ret = may_use(agent, handshake, words, sizeof(words));
 	if (ret < 0)
 		sessions_refuse(agent->sessions, handshake, -ret, words);
 	else
@@ -443,6 +507,53 @@ static void on_accept(evutil_socket_t fd, short what, void *arg)
 	}
 	event_active(agent->accept, EV_TIMEOUT, 1);
 }
+
+static const struct policy *policy_now(const struct agent *agent)
+{
+	const struct generation *current = succession_current(agent->succession);
+
+	return current ? generation_policy(current) : NULL;
+}
+
+static void on_accept_consumers(evutil_socket_t fd, short what, void *arg)
+{
+	struct consumer_request request;
+	struct handshake handshake;
+	struct agent *agent = arg;
+	int i, ret;
+
+	if (!agent->consumers.family)
+		return;
+	agent->consumers.policy = policy_now(agent);
+	for (i = 0; i < AGENT_ACCEPT_BATCH; i++) {
+		if (!may_accept(agent))
+			return;
+		ret = handshake_family_accept(agent->consumers.family, &request);
+		if (ret == -EAGAIN)
+			return;
+		if (ret < 0) {
+			log_message(LOG_ERR, "cannot accept a handshake of the kernel: %s",
+				    strerror(-ret));
+			/* That one failed; behind it may be others. */
+			if (ret == -EIO || ret == -EPERM)
+				return;
+			continue;
+		}
+		if (consumer_new(&agent->consumers, &request, &handshake) == 0) {
+			begin(agent, &handshake);
+			consumer_free(handshake.consumer);
+			handshake_clear(&handshake);
+		}
+	}
+	event_active(agent->accept_consumers, EV_TIMEOUT, 1);
+}
+
+static void on_consumers_ready(void *arg)
+{
+	on_accept_consumers(-1, 0, arg);
+}
+
+static const struct handshake_family_ops family_ops = { on_consumers_ready };
 
 static void on_netlink_ready(void *arg)
 {
@@ -648,7 +759,8 @@ static int setup(struct agent *agent)
 		return -ENOMEM;
 	agent->restart = evtimer_new(agent->base, on_restart, agent);
 	agent->accept = event_new(agent->base, -1, 0, on_accept, agent);
-	if (!agent->restart || !agent->accept)
+	agent->accept_consumers = event_new(agent->base, -1, 0, on_accept_consumers, agent);
+	if (!agent->restart || !agent->accept || !agent->accept_consumers)
 		return -ENOMEM;
 	for (i = 0; i < G_N_ELEMENTS(signal_numbers); i++) {
 		agent->signals[i] = evsignal_new(agent->base, signal_numbers[i], on_signal, agent);
@@ -659,9 +771,37 @@ static int setup(struct agent *agent)
 	return 0;
 }
 
-static int start(struct agent *agent)
+/* Both families; one of them will do.  0, or an exit status after a log line. */
+static int open_kernel(struct agent *agent)
 {
 	int ret;
+
+	ret = netlink_open(agent->base, &netlink_ops, agent, &agent->netlink);
+	if (ret == 0)
+		ret = keyrings_new(&agent->consumers.keyrings);
+	if (ret < 0) {
+		log_message(LOG_ERR, "cannot start: %s", strerror(-ret));
+		return AGENT_EXIT_FAILED;
+	}
+	agent->consumers.netlink = agent->netlink;
+	ret = handshake_family_open(agent->base, &family_ops, agent,
+				    statestore_take_held(agent->store), &agent->consumers.family);
+	if (ret < 0 && !netlink_present(agent->netlink)) {
+		log_message(LOG_ERR, "the kernel does not have tls_handoff.ko: load it with "
+				     "\"modprobe tls_handoff\" and start tlshd again");
+		return AGENT_EXIT_NO_MODULE;
+	}
+	if (ret < 0)
+		log_message(LOG_INFO, "NFS and NVMe/TCP are not served: %s", strerror(-ret));
+	else if (!netlink_present(agent->netlink))
+		log_message(LOG_NOTICE, "without tls_handoff.ko only NFS and NVMe/TCP are served, "
+					"and their key updates are not");
+	return 0;
+}
+
+static int start(struct agent *agent)
+{
+	int ret, status;
 
 	if (!may_administer()) {
 		log_message(LOG_ERR, "tlshd must be started as root: CAP_NET_ADMIN is missing");
@@ -671,12 +811,11 @@ static int start(struct agent *agent)
 	ret = statestore_new(&agent->store);
 	if (ret == 0)
 		ret = setup(agent);
-	if (ret == 0)
-		ret = netlink_open(agent->base, &netlink_ops, agent, &agent->netlink);
-	if (ret == -ENOENT) {
-		log_message(LOG_ERR, "the kernel does not have tls_handoff.ko: load it with "
-				     "\"modprobe tls_handoff\" and start tlshd again");
-		return AGENT_EXIT_NO_MODULE;
+	if (ret == 0) {
+		statestore_keep(agent->store);
+		status = open_kernel(agent);
+		if (status)
+			return status;
 	}
 	if (ret == 0)
 		ret = sessions_new(agent->base, agent->netlink, &agent->sessions);
@@ -688,7 +827,6 @@ static int start(struct agent *agent)
 		return AGENT_EXIT_FAILED;
 	}
 	raise_fd_limit();
-	statestore_keep(agent->store);
 	open_control(agent);
 	if (start_candidate(agent, NULL) < 0)
 		return AGENT_EXIT_FAILED;
@@ -711,12 +849,16 @@ static void cleanup(struct agent *agent)
 	for (i = 0; i < agent->generations->len; i++)
 		generation_free(agent->generations->pdata[i]);
 	g_ptr_array_unref(agent->generations);
+	handshake_family_close(agent->consumers.family);
+	keyrings_free(agent->consumers.keyrings);
 	netlink_close(agent->netlink);
 	for (i = 0; i < G_N_ELEMENTS(signal_numbers); i++)
 		if (agent->signals[i])
 			event_free(agent->signals[i]);
 	if (agent->accept)
 		event_free(agent->accept);
+	if (agent->accept_consumers)
+		event_free(agent->accept_consumers);
 	if (agent->restart)
 		event_free(agent->restart);
 	if (agent->base)

@@ -46,7 +46,7 @@ int main(int argc, char *argv[])
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL },
 	};
-	struct generation_settings settings = { .config_path = CONFIG_DEFAULT_PATH };
+	struct generation_settings settings = { 0 };
 	bool test = false;
 	int option, status;
 	char *program;
@@ -77,6 +77,12 @@ int main(int argc, char *argv[])
 		fprintf(stderr, "tlshd: unexpected argument: %s\n%s", argv[optind], usage);
 		return AGENT_EXIT_USAGE;
 	}
+	/* A configuration of ktls-utils is found where that looks for it. */
+	if (!settings.config_path)
+		settings.config_path = access(CONFIG_DEFAULT_PATH, F_OK) < 0 &&
+						       access(CONFIG_KTLS_PATH, F_OK) == 0 ?
+					       CONFIG_KTLS_PATH :
+					       CONFIG_DEFAULT_PATH;
 	log_open("tlshd", settings.to_stderr || test, settings.verbose);
 	if (test)
 		return agent_check(&settings);

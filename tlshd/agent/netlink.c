@@ -1,46 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The netlink family tls_handoff, seen from the agent: one socket for requests,
- * their answers and the READY events that come between.
+ * The netlink family tls_handoff, seen from the agent.
  */
 #include <errno.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include <netlink/errno.h>
-#include <netlink/genl/ctrl.h>
-#include <netlink/genl/genl.h>
-#include <netlink/netlink.h>
-
-#include <linux/genetlink.h>
 #include <linux/tls_handoff_netlink.h>
 
+#include "genl.h"
 #include "log.h"
 #include "netlink.h"
 
-#define NETLINK_BUFFER	  (1024 * 1024) /* bytes: READY events that may wait */
-#define NETLINK_MESSAGE	  (64 * 1024)	/* bytes of one message, either way */
-#define NETLINK_ANSWER_MS 1000		/* an answer is there at once; this is for the impossible */
-#define NETLINK_TRIES	  16		/* failed receives while an answer is waited for */
-
 struct netlink {
-	struct nl_sock *sock;
-	struct nl_cb *cb;
-	int family;
-	struct event *event;
-	struct event *kick; /* runs ops->ready() from the loop */
+	struct genl *genl;
 	const struct netlink_ops *ops;
 	void *arg;
 	bool registered; /* wanted; again when the family comes back */
-	bool appeared;	 /* the family was announced anew */
-	/* The request under way */
-	bool waiting;
-	uint32_t seq;
-	int result;
-	struct handshake *handshake; /* where the answer to ACCEPT goes */
-	int *attached;		     /* where ATTACH's goes */
+	/* Where the answer to the request under way goes */
+	struct handshake *handshake; /* ACCEPT */
+	int *attached;		     /* ATTACH */
 	void (*each)(void *arg, const struct netlink_session *session);
 	void *each_arg;
 };
@@ -213,165 +193,75 @@ static int parse_attach(struct nlattr **attrs, int *ret_fd)
 }
 
 /* What answers the request under way. */
-static void on_answer(struct netlink *netlink, uint8_t command, struct nlmsghdr *header)
+static int on_answer(void *arg, struct nlmsghdr *header)
 {
 	struct nlattr *attrs[TLS_HANDOFF_A_SESSION_MAX + 1];
+	uint8_t command = genlmsg_hdr(header)->cmd;
+	struct netlink *netlink = arg;
 	int ret = genlmsg_parse(header, 0, attrs, TLS_HANDOFF_A_SESSION_MAX, policy);
 
 	if (ret < 0)
-		netlink->result = -EPROTO;
+		ret = -EPROTO;
 	else if (command == TLS_HANDOFF_CMD_ACCEPT && netlink->handshake)
-		netlink->result = parse_accept(attrs, netlink->handshake);
+		ret = parse_accept(attrs, netlink->handshake);
 	else if (command == TLS_HANDOFF_CMD_ATTACH && netlink->attached)
-		netlink->result = parse_attach(attrs, netlink->attached);
+		ret = parse_attach(attrs, netlink->attached);
 	else if (command == TLS_HANDOFF_CMD_GET && netlink->each)
 		on_session(netlink, attrs);
 	/* One answer, except for GET */
 	netlink->handshake = NULL;
 	netlink->attached = NULL;
+	return ret;
 }
 
-static int on_valid(struct nl_msg *msg, void *arg)
-{
-	struct nlmsghdr *header = nlmsg_hdr(msg);
-	struct nlattr *ctrl[CTRL_ATTR_MAX + 1];
-	struct netlink *netlink = arg;
-	struct genlmsghdr *genl;
-
-	if (!genlmsg_valid_hdr(header, 0))
-		return NL_SKIP;
-	genl = genlmsg_hdr(header);
-	if (header->nlmsg_type == GENL_ID_CTRL) {
-		if (genl->cmd == CTRL_CMD_NEWFAMILY &&
-		    genlmsg_parse(header, 0, ctrl, CTRL_ATTR_MAX, NULL) == 0 &&
-		    ctrl[CTRL_ATTR_FAMILY_NAME] &&
-		    nla_strcmp(ctrl[CTRL_ATTR_FAMILY_NAME], TLS_HANDOFF_FAMILY_NAME) == 0) {
-			netlink->appeared = true;
-			event_active(netlink->kick, EV_TIMEOUT, 1);
-		}
-	} else if (genl->cmd == TLS_HANDOFF_CMD_READY) {
-		event_active(netlink->kick, EV_TIMEOUT, 1);
-	} else if (netlink->waiting && header->nlmsg_seq == netlink->seq) {
-		on_answer(netlink, genl->cmd, header);
-	}
-	return NL_OK;
-}
-
-static int on_ack(struct nl_msg *msg, void *arg)
+static void on_event(void *arg, struct nlmsghdr *header)
 {
 	struct netlink *netlink = arg;
 
-	if (nlmsg_hdr(msg)->nlmsg_seq == netlink->seq)
-		netlink->waiting = false;
-	return NL_OK;
-}
-
-static int on_error(struct sockaddr_nl *who, struct nlmsgerr *error, void *arg)
-{
-	struct netlink *netlink = arg;
-
-	if (netlink->waiting && error->msg.nlmsg_seq == netlink->seq) {
-		netlink->waiting = false;
-		netlink->result = error->error;
-	}
-	return NL_SKIP;
-}
-
-/* The end of a dump carries its errno. */
-static int on_finish(struct nl_msg *msg, void *arg)
-{
-	struct nlmsghdr *header = nlmsg_hdr(msg);
-	struct netlink *netlink = arg;
-	int32_t error = 0;
-
-	if (!netlink->waiting || header->nlmsg_seq != netlink->seq)
-		return NL_OK;
-	if (nlmsg_datalen(header) >= (int)sizeof(error))
-		memcpy(&error, nlmsg_data(header), sizeof(error));
-	if (error < 0)
-		netlink->result = error;
-	netlink->waiting = false;
-	return NL_OK;
-}
-
-/* Events of this family carry no sequence number of ours. */
-static int on_seq_check(struct nl_msg *msg, void *arg)
-{
-	return NL_OK;
-}
-
-/* Sends @msg, frees it, and reads until its acknowledgement or a dump's end.  0 or the kernel's
- * -errno. */
-static int netlink_request(struct netlink *netlink, struct nl_msg *msg)
-{
-	struct pollfd poller = { nl_socket_get_fd(netlink->sock), POLLIN };
-	int ret, tries;
-
-	netlink->result = 0;
-	ret = nl_send_auto(netlink->sock, msg);
-	netlink->seq = nlmsg_hdr(msg)->nlmsg_seq;
-	netlink->waiting = ret >= 0;
-	nlmsg_free(msg);
-	if (ret < 0)
-		return ret == -NLE_NOMEM ? -ENOMEM : -EIO;
-	for (tries = 0; netlink->waiting && tries < NETLINK_TRIES;) {
-		ret = nl_recvmsgs(netlink->sock, netlink->cb);
-		if (ret == -NLE_AGAIN && poll(&poller, 1, NETLINK_ANSWER_MS) == 0)
-			break;
-		if (ret < 0 && ret != -NLE_AGAIN && netlink->waiting) {
-			tries++;
-			event_active(netlink->kick, EV_TIMEOUT, 1); /* an event may be lost */
-		}
-	}
-	if (netlink->waiting) {
-		netlink->waiting = false;
-		return -EIO;
-	}
-	return netlink->result;
-}
-
-static struct nl_msg *netlink_message_flags(struct netlink *netlink, uint8_t command, int flags)
-{
-	struct nl_msg *msg = nlmsg_alloc_size(NETLINK_MESSAGE);
-
-	if (msg && !genlmsg_put(msg, NL_AUTO_PORT, NL_AUTO_SEQ, netlink->family, 0,
-				NLM_F_REQUEST | flags, command, TLS_HANDOFF_FAMILY_VERSION)) {
-		nlmsg_free(msg);
-		return NULL;
-	}
-	return msg;
+	if (genlmsg_hdr(header)->cmd == TLS_HANDOFF_CMD_READY)
+		genl_kick(netlink->genl);
 }
 
 static struct nl_msg *netlink_message(struct netlink *netlink, uint8_t command)
 {
-	return netlink_message_flags(netlink, command, 0);
+	return genl_message(netlink->genl, command, TLS_HANDOFF_FAMILY_VERSION, 0);
+}
+
+bool netlink_present(const struct netlink *netlink)
+{
+	return genl_family(netlink->genl) != 0;
 }
 
 int netlink_register(struct netlink *netlink)
 {
-	struct nl_msg *msg = netlink_message(netlink, TLS_HANDOFF_CMD_REGISTER);
+	struct nl_msg *msg;
 	int ret;
 
+	netlink->registered = true;
+	if (!netlink_present(netlink))
+		return 0;
+	msg = netlink_message(netlink, TLS_HANDOFF_CMD_REGISTER);
 	if (!msg)
 		return -ENOMEM;
-	ret = netlink_request(netlink, msg);
-	if (ret == 0) {
-		netlink->registered = true;
-		event_active(netlink->kick, EV_TIMEOUT, 1);
-	}
+	ret = genl_request(netlink->genl, msg);
+	if (ret == 0)
+		genl_kick(netlink->genl);
 	return ret;
 }
 
 int netlink_accept(struct netlink *netlink, struct handshake *ret_handshake)
 {
-	struct nl_msg *msg = netlink_message(netlink, TLS_HANDOFF_CMD_ACCEPT);
 	struct handshake handshake = { .fd = -1 };
+	struct nl_msg *msg;
 	int ret;
 
+	if (!netlink_present(netlink))
+		return -EAGAIN;
+	msg = netlink_message(netlink, TLS_HANDOFF_CMD_ACCEPT);
 	if (!msg)
 		return -ENOMEM;
 	netlink->handshake = &handshake;
-	ret = netlink_request(netlink, msg);
+	ret = genl_request(netlink->genl, msg);
 	netlink->handshake = NULL;
 	if (ret == 0 && handshake.fd < 0)
 		ret = -EPROTO;
@@ -431,27 +321,31 @@ int netlink_done(struct netlink *netlink, const struct handshake_result *r)
 		nlmsg_free(msg);
 		return -EMSGSIZE;
 	}
-	return netlink_request(netlink, msg);
+	return genl_request(netlink->genl, msg);
 }
 
 int netlink_get(struct netlink *netlink,
 		void (*each)(void *arg, const struct netlink_session *session), void *arg)
 {
-	struct nl_msg *msg = netlink_message_flags(netlink, TLS_HANDOFF_CMD_GET, NLM_F_DUMP);
+	struct nl_msg *msg;
 	int ret;
 
+	if (!netlink_present(netlink))
+		return 0;
+	msg = genl_message(netlink->genl, TLS_HANDOFF_CMD_GET, TLS_HANDOFF_FAMILY_VERSION,
+			   NLM_F_DUMP);
 	if (!msg)
 		return -ENOMEM;
 	netlink->each = each;
 	netlink->each_arg = arg;
-	ret = netlink_request(netlink, msg);
+	ret = genl_request(netlink->genl, msg);
 	netlink->each = NULL;
 	return ret;
 }
 
 uint16_t netlink_family(const struct netlink *netlink)
 {
-	return (uint16_t)netlink->family;
+	return genl_family(netlink->genl);
 }
 
 int netlink_attach(struct netlink *netlink, uint64_t id, int *ret_fd)
@@ -466,7 +360,7 @@ int netlink_attach(struct netlink *netlink, uint64_t id, int *ret_fd)
 		return -EMSGSIZE;
 	}
 	netlink->attached = &fd;
-	ret = netlink_request(netlink, msg);
+	ret = genl_request(netlink->genl, msg);
 	netlink->attached = NULL;
 	if (ret == 0 && fd < 0)
 		ret = -EPROTO;
@@ -479,93 +373,36 @@ int netlink_attach(struct netlink *netlink, uint64_t id, int *ret_fd)
 	return 0;
 }
 
-/* On a socket of its own: events may wait on ours. */
-static int netlink_resolve(struct netlink *netlink)
-{
-	struct nl_sock *sock = nl_socket_alloc();
-	int ret = -EPROTONOSUPPORT;
-
-	if (!sock)
-		return -ENOMEM;
-	if (genl_connect(sock) == 0) {
-		netlink->family = genl_ctrl_resolve(sock, TLS_HANDOFF_FAMILY_NAME);
-		ret = netlink->family < 0 ? -ENOENT : 0;
-	}
-	nl_socket_free(sock);
-	return ret;
-}
-
 /* The module was loaded anew: what it knew of us is gone. */
-static void netlink_reappear(struct netlink *netlink)
+static void on_appeared(void *arg)
 {
+	struct netlink *netlink = arg;
 	int ret;
 
-	netlink->appeared = false;
 	if (!netlink->registered)
 		return;
-	ret = netlink_resolve(netlink);
-	if (ret == 0)
-		ret = netlink_register(netlink);
+	ret = netlink_register(netlink);
 	if (ret < 0)
-		log_message(LOG_ERR, "cannot register with the module that was loaded again: %s",
+		log_message(LOG_ERR, "cannot register with the module that was loaded: %s",
 			    strerror(-ret));
 	else
-		log_message(LOG_NOTICE, "tls_handoff.ko was loaded again: registered with it");
+		log_message(LOG_NOTICE, "tls_handoff.ko was loaded: registered with it");
 }
 
-static void on_event(evutil_socket_t fd, short what, void *arg)
-{
-	struct netlink *netlink = arg;
-	int ret;
-
-	ret = nl_recvmsgs(netlink->sock, netlink->cb);
-	if (ret < 0 && ret != -NLE_AGAIN && ret != -NLE_INTR)
-		event_active(netlink->kick, EV_TIMEOUT, 1); /* an event may be lost */
-}
-
-static void on_kick(evutil_socket_t fd, short what, void *arg)
+static void on_kick(void *arg)
 {
 	struct netlink *netlink = arg;
 
-	if (netlink->appeared)
-		netlink_reappear(netlink);
 	if (netlink->registered)
 		netlink->ops->ready(netlink->arg);
 }
 
-static int netlink_setup(struct netlink *netlink, struct event_base *base)
-{
-	int group, ret;
-
-	netlink->sock = nl_socket_alloc();
-	netlink->cb = nl_cb_alloc(NL_CB_DEFAULT);
-	if (!netlink->sock || !netlink->cb)
-		return -ENOMEM;
-	if (genl_connect(netlink->sock) < 0)
-		return -EPROTONOSUPPORT;
-	ret = netlink_resolve(netlink);
-	if (ret < 0)
-		return ret;
-	/* Tells when the family comes back; without it a reloaded module needs a restart. */
-	group = genl_ctrl_resolve_grp(netlink->sock, "nlctrl", "notify");
-	if (group >= 0)
-		(void)nl_socket_add_membership(netlink->sock, group);
-	(void)nl_socket_set_buffer_size(netlink->sock, NETLINK_BUFFER, 0);
-	if (nl_socket_set_msg_buf_size(netlink->sock, NETLINK_MESSAGE) < 0 ||
-	    nl_socket_set_nonblocking(netlink->sock) < 0)
-		return -ENOMEM;
-	nl_cb_set(netlink->cb, NL_CB_VALID, NL_CB_CUSTOM, on_valid, netlink);
-	nl_cb_set(netlink->cb, NL_CB_ACK, NL_CB_CUSTOM, on_ack, netlink);
-	nl_cb_set(netlink->cb, NL_CB_FINISH, NL_CB_CUSTOM, on_finish, netlink);
-	nl_cb_set(netlink->cb, NL_CB_SEQ_CHECK, NL_CB_CUSTOM, on_seq_check, netlink);
-	nl_cb_err(netlink->cb, NL_CB_CUSTOM, on_error, netlink);
-	netlink->event = event_new(base, nl_socket_get_fd(netlink->sock), EV_READ | EV_PERSIST,
-				   on_event, netlink);
-	netlink->kick = event_new(base, -1, 0, on_kick, netlink);
-	if (!netlink->event || !netlink->kick || event_add(netlink->event, NULL))
-		return -ENOMEM;
-	return 0;
-}
+static const struct genl_ops genl_ops = {
+	.answer = on_answer,
+	.event = on_event,
+	.kick = on_kick,
+	.appeared = on_appeared,
+};
 
 int netlink_open(struct event_base *base, const struct netlink_ops *ops, void *arg,
 		 struct netlink **ret_netlink)
@@ -578,9 +415,9 @@ int netlink_open(struct event_base *base, const struct netlink_ops *ops, void *a
 		return -ENOMEM;
 	netlink->ops = ops;
 	netlink->arg = arg;
-	ret = netlink_setup(netlink, base);
+	ret = genl_open(base, TLS_HANDOFF_FAMILY_NAME, &genl_ops, netlink, -1, &netlink->genl);
 	if (ret < 0) {
-		netlink_close(netlink);
+		free(netlink);
 		return ret;
 	}
 	*ret_netlink = netlink;
@@ -591,11 +428,6 @@ void netlink_close(struct netlink *netlink)
 {
 	if (!netlink)
 		return;
-	if (netlink->event)
-		event_free(netlink->event);
-	if (netlink->kick)
-		event_free(netlink->kick);
-	nl_cb_put(netlink->cb);
-	nl_socket_free(netlink->sock);
+	genl_close(netlink->genl);
 	free(netlink);
 }

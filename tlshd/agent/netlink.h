@@ -17,6 +17,7 @@
 #include <linux/tls_handoff.h>
 
 struct netlink;
+struct consumer;
 
 /* One handshake that ACCEPT handed out; what the program did not set is empty or has_ is false. */
 struct handshake {
@@ -43,6 +44,7 @@ struct handshake {
 	uint32_t auth;			   /* 0: not set */
 	bool has_client_cert, has_resume;
 	uint32_t client_cert, resume;
+	struct consumer *consumer; /* NULL: a program's; its taker sets it to NULL */
 };
 
 void handshake_clear(struct handshake *handshake);
@@ -57,6 +59,7 @@ struct handshake_result {
 	uint64_t limit_records;
 	uint32_t handler_timeout; /* milliseconds; 0: the kernel's default */
 	uint32_t verify_status;
+	uint32_t psk_key;		/* serial of the kernel key that was used; 0: none */
 	int alert_sent, alert_received; /* -1: none */
 	const uint8_t *alpn;		/* bare name */
 	size_t alpn_len;
@@ -74,12 +77,15 @@ struct netlink_ops {
 	void (*ready)(void *arg);
 };
 
-/* 0; -ENOENT: the module is not loaded; else -errno. */
+/* Also without the module, which may be loaded later.  0 or -errno. */
 int netlink_open(struct event_base *base, const struct netlink_ops *ops, void *arg,
 		 struct netlink **ret_netlink);
 void netlink_close(struct netlink *netlink);
 
-/* Announces this agent; again by itself when the module was loaded anew. */
+/* The module is there. */
+bool netlink_present(const struct netlink *netlink);
+
+/* Announces this agent; again by itself when the module is loaded, or loaded anew. */
 int netlink_register(struct netlink *netlink) __attribute__((warn_unused_result));
 
 /* 0, -EAGAIN: none waits, else -errno.  handshake_clear() afterwards. */

@@ -313,6 +313,18 @@ static const struct policy_profile *find_profile(const struct policy *policy, co
 	return NULL;
 }
 
+bool policy_has_profile(const struct policy *policy, const char *name)
+{
+	return policy && find_profile(policy, name);
+}
+
+/* Without "allow" everybody's as client.  The kernel's profiles hold the machine's identity. */
+static bool may_use_by_default(const struct policy_caller *caller)
+{
+	return caller->uid == 0 ||
+	       (caller->role == TLS_HANDOFF_CLIENT && !config_is_kernel_profile(caller->profile));
+}
+
 int policy_check(const struct policy *policy, const struct policy_caller *caller, char *words,
 		 size_t size)
 {
@@ -326,11 +338,12 @@ int policy_check(const struct policy *policy, const struct policy_caller *caller
 		return -ENOENT;
 	}
 	if (!profile->rules) {
-		if (caller->role == TLS_HANDOFF_CLIENT || caller->uid == 0)
+		if (may_use_by_default(caller))
 			return 0;
 		snprintf(words, size,
-			 "uid %u may not serve with profile \"%s\": its \"allow\" names nobody",
-			 caller->uid, shown);
+			 "uid %u may not %s profile \"%s\": its \"allow\" names nobody",
+			 caller->uid, caller->role == TLS_HANDOFF_CLIENT ? "use" : "serve with",
+			 shown);
 		return -EACCES;
 	}
 	for (i = 0; i < profile->rules->len; i++)

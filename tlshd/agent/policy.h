@@ -24,6 +24,9 @@ int policy_load(const struct config *config, struct policy **ret_policy, char **
 	__attribute__((warn_unused_result));
 void policy_free(struct policy *policy);
 
+/* @policy NULL: there is none yet, and no profile. */
+bool policy_has_profile(const struct policy *policy, const char *name);
+
 /* 0; -ENOENT: no such profile; -EACCES: not this caller's.  On failure @words says why. */
 int policy_check(const struct policy *policy, const struct policy_caller *caller, char *words,
 		 size_t size) __attribute__((warn_unused_result));

@@ -14,6 +14,7 @@
 #include <sys/epoll.h>
 
 #include "attr.h"
+#include "consumer.h"
 #include "counters.h"
 #include "log.h"
 #include "session.h"
@@ -178,9 +179,10 @@ static void finish(struct session *session, const uint8_t *payload, size_t lengt
 	result.peer_identity =
 		attr_text(&table, CHANNEL_A_PEER_IDENTITY, identity, sizeof(identity));
 	result.server_name = attr_text(&table, CHANNEL_A_SERVER_NAME, name, sizeof(name));
-	ret = netlink_done(session_netlink(session), &result);
+	result.psk_key = attr_u32(&table, CHANNEL_A_PSK_KEY, 0);
+	ret = session_done(session, &result);
 	if (ret < 0) {
-		/* The program closed its socket, or the time-out passed, meanwhile. */
+		/* Its socket was closed, or the time-out passed, meanwhile. */
 		report_failure(session, -ret, "the kernel did not take the result");
 		session_end(session, NULL, -ret);
 		return;
@@ -189,6 +191,9 @@ static void finish(struct session *session, const uint8_t *payload, size_t lengt
 	session->cipher = result.cipher;
 	session_established(session);
 	report_done(session, &result);
+	/* Without the module nothing more will be heard of it. */
+	if (session->consumer && !consumer_adopted(session->consumer))
+		session_end(session, NULL, 0);
 }
 
 static struct counters *session_counters(const struct session *session)

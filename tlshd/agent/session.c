@@ -17,6 +17,7 @@
 #include <glib.h>
 
 #include "attr.h"
+#include "consumer.h"
 #include "counters.h"
 #include "log.h"
 #include "ratelimit.h"
@@ -43,11 +44,6 @@ uint64_t session_now(void)
 	return (uint64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
-struct netlink *session_netlink(const struct session *session)
-{
-	return session->all->netlink;
-}
-
 struct event_base *session_base(const struct session *session)
 {
 	return event_get_base(session->all->event);
@@ -67,6 +63,7 @@ static void items_clear(struct session *session)
 
 static void session_free(struct session *session)
 {
+	consumer_free(session->consumer);
 	free(session->profile);
 	free(session->peer_name);
 	free(session);
@@ -229,6 +226,18 @@ void session_detach(struct session *session)
 		handshake_over(handler);
 }
 
+/* A consumer hears of success when its socket is ready for it, and of failure as early. */
+int session_done(struct session *session, const struct handshake_result *result)
+{
+	int ret = 0;
+
+	if (!session->consumer || consumer_adopted(session->consumer))
+		ret = netlink_done(session->all->netlink, result);
+	if (session->consumer && (ret == 0 || result->status))
+		ret = consumer_done(session->consumer, result);
+	return ret;
+}
+
 void session_end(struct session *session, const struct handshake_result *result, int close_errno)
 {
 	struct sessions *sessions = session->all;
@@ -244,7 +253,7 @@ void session_end(struct session *session, const struct handshake_result *result,
 				    &error, sizeof(error));
 	session_detach(session);
 	if (result) {
-		ret = netlink_done(sessions->netlink, result);
+		ret = session_done(session, result);
 		if (ret < 0)
 			log_message(LOG_DEBUG, "session %" PRIu64 ": DONE: %s", session->id,
 				    strerror(-ret));
@@ -309,6 +318,8 @@ static struct session *session_new(struct sessions *sessions, struct handshake *
 	session->version = handshake->version;
 	session->cipher = handshake->cipher;
 	session->timeout = handshake->timeout;
+	session->consumer = handshake->consumer;
+	handshake->consumer = NULL;
 	session->accepted = session_now();
 	session->state = CHANNEL_STATE_HANDSHAKE;
 	report_remote(handshake, session->remote, sizeof(session->remote));
@@ -331,7 +342,8 @@ void sessions_refuse(struct sessions *sessions, struct handshake *handshake, int
 		return;
 	}
 	log_message(LOG_ERR, "session %" PRIu64 ": out of memory", handshake->id);
-	(void)!netlink_done(sessions->netlink, &result);
+	if (!handshake->consumer)
+		(void)!netlink_done(sessions->netlink, &result);
 }
 
 static int send_open(struct session *session, const struct handshake *h)
@@ -364,6 +376,8 @@ static int send_open(struct session *session, const struct handshake *h)
 		attr_put(&open, CHANNEL_A_CIPHERS, ciphers, h->cipher_count * sizeof(ciphers[0]));
 	if (h->has_resume)
 		attr_put_u32(&open, CHANNEL_A_RESUME, h->resume);
+	if (session->consumer)
+		consumer_put_open(session->consumer, &open);
 	ret = attr_builder_error(&open);
 	/* What the other side would refuse is refused here, where there are words for it. */
 	if (ret == 0 && attr_parse(CHANNEL_OPEN, open.data, open.length, &table) < 0)
@@ -395,7 +409,9 @@ void sessions_open(struct sessions *sessions, struct handler *handler, struct ha
 	session->handler = handler;
 	handler->sessions++;
 	handler->handshakes++;
-	ret = send_open(session, handshake);
+	ret = session->consumer ? consumer_start(session->consumer, session) : 0;
+	if (ret == 0)
+		ret = send_open(session, handshake);
 	if (ret == -EINVAL)
 		session_fail(session, EINVAL, "an option has a value that is out of range");
 	else if (ret < 0)

@@ -69,7 +69,8 @@ struct session {
 	uint32_t timeout;  /* milliseconds */
 	uint32_t role;
 	uint32_t uid;
-	uint16_t version, cipher; /* once established */
+	uint16_t version, cipher;  /* once established */
+	struct consumer *consumer; /* of the kernel; NULL: a program */
 	char *profile;
 	char *peer_name; /* escaped; NULL: not set */
 	char remote[80]; /* address and port */
@@ -118,6 +119,9 @@ bool sessions_has(const struct sessions *sessions, uint64_t id);
 /* Ends @session: tells the kernel @result unless it is NULL (the kernel knows), and CLOSE with
  * @close_errno to the session handler if it still knows the session. */
 void session_end(struct session *session, const struct handshake_result *result, int close_errno);
+/* Tells whoever asked for the handshake @result.  0; -ENOENT: it gave up meanwhile; -errno. */
+int session_done(struct session *session, const struct handshake_result *result)
+	__attribute__((warn_unused_result));
 /* The same for a failure found here: told to both sides, logged. */
 void session_fail(struct session *session, int status, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
@@ -127,7 +131,6 @@ void session_established(struct session *session);
 void session_detach(struct session *session);
 /* What epoll shall tell of the session fd; EPOLLHUP and EPOLLERR always are unless @parked. */
 void session_poll(struct session *session, uint32_t events, bool parked);
-struct netlink *session_netlink(const struct session *session);
 struct event_base *session_base(const struct session *session);
 /* Microseconds, CLOCK_MONOTONIC */
 uint64_t session_now(void);

@@ -3,18 +3,70 @@
  * System calls on a session fd, as the module's contract has them.
  */
 #include <errno.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <linux/tls_handoff.h>
 
+#include "netlink.h"
 #include "protocol.h"
 #include "session_fd.h"
 
 #ifndef SOL_TLS
 #define SOL_TLS 282
 #endif
+
+static int set_option(int socket, int level, int option, const void *value, socklen_t length)
+{
+	return setsockopt(socket, level, option, value, length) < 0 ? -errno : 0;
+}
+
+static int set_parameters(int socket, const struct handshake *h)
+{
+	int ret;
+
+	ret = set_option(socket, SOL_TLS_HANDOFF, TLS_HANDOFF_PROFILE, h->profile,
+			 strlen(h->profile));
+	if (ret == 0 && h->peer_name[0])
+		ret = set_option(socket, SOL_TLS_HANDOFF, TLS_HANDOFF_PEER_NAME, h->peer_name,
+				 strlen(h->peer_name));
+	if (ret == 0)
+		ret = set_option(socket, SOL_TLS_HANDOFF, TLS_HANDOFF_TIMEOUT, &h->timeout,
+				 sizeof(h->timeout));
+	return ret;
+}
+
+int session_fd_adopt(int socket, const struct handshake *handshake, int *ret_fd, uint64_t *ret_id)
+{
+	int fd = (int)handshake->role, ret; /* the role goes in, the descriptor comes out */
+	struct tls_handoff_info info = { 0 };
+	socklen_t length = sizeof(fd);
+
+	ret = set_option(socket, IPPROTO_TCP, TCP_ULP, TLS_HANDOFF_ULP, strlen(TLS_HANDOFF_ULP));
+	if (ret == 0)
+		ret = set_parameters(socket, handshake);
+	if (ret < 0)
+		return ret;
+	if (getsockopt(socket, SOL_TLS_HANDOFF, TLS_HANDOFF_SESSION_FD, &fd, &length) < 0)
+		return -errno;
+	length = sizeof(info);
+	if (getsockopt(socket, SOL_TLS_HANDOFF, TLS_HANDOFF_INFO, &info, &length) < 0) {
+		ret = -errno;
+		close(fd);
+		return ret;
+	}
+	*ret_fd = fd;
+	*ret_id = info.session_id;
+	return 0;
+}
+
+int session_fd_attach_tls(int socket)
+{
+	return set_option(socket, IPPROTO_TCP, TCP_ULP, "tls", strlen("tls"));
+}
 
 ssize_t session_fd_read(int fd, void *buffer, size_t size)
 {

@@ -10,6 +10,16 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+struct handshake;
+
+/*
+ * Makes a consumer's socket one of the module's, as profile, peer_name, timeout and role of
+ * @handshake say; it has a session fd and an id then.  0 or -errno.
+ */
+int session_fd_adopt(int socket, const struct handshake *handshake, int *ret_fd, uint64_t *ret_id);
+/* Without the module: the socket itself serves as session fd during the handshake.  0 or -errno. */
+int session_fd_attach_tls(int socket);
+
 /* The byte stream of the handshake.  Bytes moved, 0: end of file, -EAGAIN, -errno. */
 ssize_t session_fd_read(int fd, void *buffer, size_t size);
 ssize_t session_fd_write(int fd, const void *data, size_t length);

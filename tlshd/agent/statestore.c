@@ -19,6 +19,7 @@
 
 #define STATESTORE_MAX 16 /* entries; more than a predecessor, a successor and what failed */
 #define STATE_NAME     "state-"
+#define HELD_NAME      "handshake"
 
 struct entry {
 	unsigned int number;
@@ -30,17 +31,25 @@ struct statestore {
 	struct entry entries[STATESTORE_MAX]; /* oldest first */
 	size_t count;
 	unsigned int last;
+	int inherited, held;   /* -1: none */
 	struct keeper *keeper; /* or NULL: the service manager keeps copies, or nobody */
 };
 
-static void notify_add(struct statestore *store, const struct entry *entry)
+static void notify_add(struct statestore *store, const char *name, int fd)
 {
-	char name[24], text[80];
+	char text[80];
+
+	keeper_add(store->keeper, name, fd);
+	snprintf(text, sizeof(text), "FDSTORE=1\nFDNAME=%s\nFDPOLL=0", name);
+	(void)sd_pid_notify_with_fds(0, 0, text, &fd, 1);
+}
+
+static void notify_add_entry(struct statestore *store, const struct entry *entry)
+{
+	char name[24];
 
 	snprintf(name, sizeof(name), STATE_NAME "%u", entry->number);
-	keeper_add(store->keeper, name, entry->fd);
-	snprintf(text, sizeof(text), "FDSTORE=1\nFDNAME=%s\nFDPOLL=0", name);
-	(void)sd_pid_notify_with_fds(0, 0, text, &entry->fd, 1);
+	notify_add(store, name, entry->fd);
 }
 
 static void notify_remove(struct statestore *store, unsigned int number)
@@ -95,6 +104,20 @@ static unsigned int name_number(const char *name)
 	return *name >= '1' && *name <= '9' && !*end && number < 1000000000 ? number : 0;
 }
 
+/* Of an earlier tlshd; something may come twice, from the service manager and by execv(). */
+static void collect(void *arg, const char *name, int fd)
+{
+	struct statestore *store = arg;
+	unsigned int number = name_number(name);
+
+	if (number && !find(store, number))
+		append(store, number, fd, true);
+	else if (strcmp(name, HELD_NAME) == 0 && store->inherited < 0)
+		store->inherited = fd;
+	else
+		close(fd);
+}
+
 int statestore_new(struct statestore **ret_store)
 {
 	struct statestore *store = calloc(1, sizeof(*store));
@@ -103,14 +126,11 @@ int statestore_new(struct statestore **ret_store)
 
 	if (!store)
 		return -ENOMEM;
+	store->inherited = -1;
+	store->held = -1;
 	n = sd_listen_fds_with_names(1, &names);
 	for (i = 0; i < n; i++) {
-		unsigned int number = name_number(names[i]);
-
-		if (number)
-			append(store, number, SD_LISTEN_FDS_START + i, true);
-		else
-			close(SD_LISTEN_FDS_START + i);
+		collect(store, names[i], SD_LISTEN_FDS_START + i);
 		free(names[i]);
 	}
 	free(names);
@@ -119,18 +139,6 @@ int statestore_new(struct statestore **ret_store)
 			    store->count);
 	*ret_store = store;
 	return 0;
-}
-
-/* Of an earlier tlshd; what was inherited may be among it. */
-static void collect(void *arg, const char *name, int fd)
-{
-	struct statestore *store = arg;
-	unsigned int number = name_number(name);
-
-	if (number && !find(store, number))
-		append(store, number, fd, true);
-	else
-		close(fd);
 }
 
 void statestore_keep(struct statestore *store)
@@ -149,7 +157,7 @@ void statestore_keep(struct statestore *store)
 		return;
 	}
 	for (size_t i = 0; i < store->count; i++)
-		notify_add(store, &store->entries[i]);
+		notify_add_entry(store, &store->entries[i]);
 }
 
 /* The copies stay where they are. */
@@ -161,6 +169,10 @@ void statestore_free(struct statestore *store)
 		return;
 	for (i = 0; i < store->count; i++)
 		close(store->entries[i].fd);
+	if (store->inherited >= 0)
+		close(store->inherited);
+	if (store->held >= 0)
+		close(store->held);
 	keeper_free(store->keeper);
 	free(store);
 }
@@ -173,7 +185,7 @@ unsigned int statestore_next(struct statestore *store)
 void statestore_add(struct statestore *store, unsigned int number, int fd)
 {
 	append(store, number, fd, false);
-	notify_add(store, &store->entries[store->count - 1]);
+	notify_add_entry(store, &store->entries[store->count - 1]);
 }
 
 bool statestore_left(struct statestore *store, unsigned int number)
@@ -212,6 +224,21 @@ bool statestore_has_left(const struct statestore *store)
 	return false;
 }
 
+void statestore_hold(struct statestore *store, int fd)
+{
+	store->held = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	if (store->held >= 0)
+		notify_add(store, HELD_NAME, store->held);
+}
+
+int statestore_take_held(struct statestore *store)
+{
+	int fd = store->inherited;
+
+	store->inherited = -1;
+	return fd;
+}
+
 size_t statestore_list(const struct statestore *store, int *fds, size_t size)
 {
 	size_t skip = store->count > size ? store->count - size : 0, i;
@@ -221,23 +248,39 @@ size_t statestore_list(const struct statestore *store, int *fds, size_t size)
 	return store->count - skip;
 }
 
+/* Out of the way first: a source may be another one's target. */
+static int move_up(int *fd)
+{
+	int high = fcntl(*fd, F_DUPFD, SD_LISTEN_FDS_START + STATESTORE_MAX + 1);
+
+	if (high < 0)
+		return -errno;
+	*fd = high;
+	return 0;
+}
+
 int statestore_pass_on(struct statestore *store)
 {
-	int i, high, count = store->count, used = 0;
-	char names[STATESTORE_MAX * 20] = "", number[24];
+	char names[STATESTORE_MAX * 20 + sizeof(HELD_NAME)] = "", number[24];
+	int i, count = store->count, used = 0, ret = 0;
 
-	/* Out of the way first: a source may be another one's target. */
-	for (i = 0; i < count; i++) {
-		high = fcntl(store->entries[i].fd, F_DUPFD, SD_LISTEN_FDS_START + STATESTORE_MAX);
-		if (high < 0)
-			return -errno;
-		store->entries[i].fd = high;
-	}
+	for (i = 0; ret == 0 && i < count; i++)
+		ret = move_up(&store->entries[i].fd);
+	if (ret == 0 && store->held >= 0)
+		ret = move_up(&store->held);
+	if (ret < 0)
+		return ret;
 	for (i = 0; i < count; i++) {
 		if (dup2(store->entries[i].fd, SD_LISTEN_FDS_START + i) < 0)
 			return -errno;
 		used += snprintf(names + used, sizeof(names) - used, "%s" STATE_NAME "%u",
 				 i ? ":" : "", store->entries[i].number);
+	}
+	if (store->held >= 0) {
+		if (dup2(store->held, SD_LISTEN_FDS_START + count) < 0)
+			return -errno;
+		snprintf(names + used, sizeof(names) - used, "%s" HELD_NAME, count ? ":" : "");
+		count++;
 	}
 	if (close_range(SD_LISTEN_FDS_START + count, ~0u, 0) < 0)
 		return -errno;

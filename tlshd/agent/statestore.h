@@ -2,7 +2,9 @@
 /*
  * The memories in which session handlers leave their sessions' state: descriptors
  * that the agent keeps and cannot read.  Copies are with the service manager, or
- * where there is none with tlshd-keeper, so that they outlive the agent.
+ * where there is none with tlshd-keeper, so that they outlive the agent.  And the
+ * netlink socket that kernel consumers find: while it is held they wait for the next
+ * agent instead of failing.
  */
 #ifndef TLSHD_AGENT_STATESTORE_H
 #define TLSHD_AGENT_STATESTORE_H
@@ -33,6 +35,11 @@ void statestore_drop(struct statestore *store, unsigned int number);
 /* What was left has been taken over. */
 void statestore_drop_left(struct statestore *store);
 bool statestore_has_left(const struct statestore *store);
+
+/* The one socket besides: @fd, of which the store keeps a copy that outlives the agent, too. */
+void statestore_hold(struct statestore *store, int fd);
+/* What an earlier agent held, or -1; it is the caller's. */
+int statestore_take_held(struct statestore *store);
 
 /* Up to @size descriptors, the newest ones; they stay the store's. */
 size_t statestore_list(const struct statestore *store, int *fds, size_t size);

@@ -8,13 +8,18 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "handshake_family.h"
+#include "keyrings.h"
 #include "netlink.h"
+#include "policy.h"
 #include "session_fd.h"
 #include "test_kernel.h"
 
 struct test_call test_calls[TEST_KERNEL_CALLS];
 size_t test_call_count;
 int test_keys_result, test_done_result, test_send_result;
+int test_adopt_result, test_consumer_result;
+bool test_module;
 
 struct netlink_session *test_sessions;
 int *test_wires;
@@ -27,6 +32,8 @@ void test_kernel_reset(int peer)
 	memset(test_calls, 0, sizeof(test_calls));
 	test_call_count = 0;
 	test_keys_result = test_done_result = test_send_result = 0;
+	test_adopt_result = test_consumer_result = 0;
+	test_module = false;
 	wire_peer = peer;
 }
 
@@ -177,4 +184,53 @@ int netlink_done(struct netlink *netlink, const struct handshake_result *result)
 	if (words)
 		note_bytes(call, words, strlen(words) + 1);
 	return test_done_result;
+}
+
+bool policy_has_profile(const struct policy *policy, const char *name)
+{
+	return strcmp(name, "nvmet") != 0;
+}
+
+bool netlink_present(const struct netlink *netlink)
+{
+	return test_module;
+}
+
+int session_fd_adopt(int socket, const struct handshake *handshake, int *ret_fd, uint64_t *ret_id)
+{
+	note_bytes(note(CALL_ADOPT, handshake->role), handshake->profile,
+		   strlen(handshake->profile) + 1);
+	if (test_adopt_result < 0)
+		return test_adopt_result;
+	*ret_fd = dup(socket);
+	*ret_id = TEST_ADOPTED_ID;
+	return 0;
+}
+
+int session_fd_attach_tls(int socket)
+{
+	note(CALL_ATTACH_TLS, 0);
+	return test_adopt_result;
+}
+
+int handshake_family_done(struct handshake_family *family, int fd, uint32_t status, uint32_t peer)
+{
+	note(CALL_CONSUMER, status)->id = peer;
+	return test_consumer_result;
+}
+
+void keyrings_take(struct keyrings *keyrings, uint32_t serial)
+{
+	if (serial)
+		note(CALL_TAKE, serial);
+}
+
+void keyrings_drop(struct keyrings *keyrings, uint32_t serial)
+{
+	if (serial)
+		note(CALL_DROP, serial);
+}
+
+void keyrings_link_known(struct keyrings *keyrings)
+{
 }

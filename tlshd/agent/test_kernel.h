@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the agent's unit tests have instead of tls_handoff.ko: session_fd.h over a
- * socket pair and netlink_done(), both writing down what was asked of them.
+ * What the agent's unit tests have instead of the kernel: session_fd.h over a socket
+ * pair, netlink_done(), keyrings and the answers to kernel consumers, all writing down
+ * what was asked of them.
  */
 #ifndef TLSHD_AGENT_TEST_KERNEL_H
 #define TLSHD_AGENT_TEST_KERNEL_H
@@ -20,6 +21,11 @@ enum test_call_kind {
 	CALL_CONTINUE,	  /* number */
 	CALL_EXPORTED,	  /* number: request; bytes: u32 errno, material */
 	CALL_DONE,	  /* number: status; bytes: error words or identity */
+	CALL_ADOPT,	  /* number: role; bytes: profile */
+	CALL_ATTACH_TLS,
+	CALL_CONSUMER, /* number: status; id: peer */
+	CALL_TAKE,     /* number: keyring */
+	CALL_DROP,     /* number: keyring */
 };
 
 struct test_call {
@@ -36,6 +42,11 @@ extern struct test_call test_calls[TEST_KERNEL_CALLS];
 extern size_t test_call_count;
 /* What the next calls of a kind return; 0. */
 extern int test_keys_result, test_done_result, test_send_result;
+extern int test_adopt_result, test_consumer_result;
+/* There is every profile but "nvmet".  tls_handoff.ko is loaded; false after test_kernel_reset(). */
+extern bool test_module;
+/* What adopting a socket gives: its session id. */
+#define TEST_ADOPTED_ID 77
 
 /* What GET tells of; ATTACH gives the wires' ends, -1: -EBUSY. */
 struct netlink_session;

@@ -83,6 +83,32 @@ static void without_allow_everyone_is_a_client_and_root_serves(void **state)
 			 0);
 }
 
+/* They hold the machine's identity. */
+static void the_kernels_profiles_are_roots_unless_allow_says_otherwise(void **state)
+{
+	const struct policy_caller user = { .uid = 1000, .role = TLS_HANDOFF_CLIENT };
+	struct policy_caller caller = user;
+	struct policy *policy = NULL;
+	char words[256], *error = NULL;
+
+	assert_int_equal(load("[authenticate.client]\nx509.certificate=/c\n"
+			      "[profile nvme]\nallow = user:1000\n",
+			      &policy, &error),
+			 0);
+	assert_true(policy_has_profile(policy, "nfs"));
+	assert_false(policy_has_profile(policy, "nfsd"));
+	assert_false(policy_has_profile(NULL, "nfs"));
+	caller.profile = "nfs";
+	assert_int_equal(policy_check(policy, &caller, words, sizeof(words)), -EACCES);
+	assert_non_null(strstr(words, "nfs"));
+	caller.uid = 0;
+	assert_int_equal(policy_check(policy, &caller, words, sizeof(words)), 0);
+	caller = user;
+	caller.profile = "nvme";
+	assert_int_equal(policy_check(policy, &caller, words, sizeof(words)), 0);
+	policy_free(policy);
+}
+
 static void a_profile_that_is_not_there_is_enoent(void **state)
 {
 	assert_int_equal(ask(NULL, (struct policy_caller){ .profile = "q" }), -ENOENT);
@@ -245,6 +271,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(without_allow_everyone_is_a_client_and_root_serves),
+		cmocka_unit_test(the_kernels_profiles_are_roots_unless_allow_says_otherwise),
 		cmocka_unit_test(a_profile_that_is_not_there_is_enoent),
 		cmocka_unit_test(users_are_allowed_by_name_and_number),
 		cmocka_unit_test(groups_are_allowed_by_the_callers_and_the_users_groups),

@@ -47,21 +47,13 @@ static void on_idle(struct handler *handler)
 	now->idle = true;
 }
 
-int relay_setup(void **state)
+struct fixture *relay_new(int *ret_wire)
 {
 	struct fixture *f = calloc(1, sizeof(*f));
 	int channel[2], wire[2];
-	struct handshake handshake = {
-		.id = ID,
-		.role = TLS_HANDOFF_CLIENT,
-		.uid = 1000,
-		.timeout = 10000,
-		.remote.in = { .sin_family = AF_INET, .sin_port = htons(443) },
-		.profile = "default",
-		.peer_name = "www.example",
-	};
 
 	now = f;
+	f->id = ID;
 	f->messages = calloc(MAX_MESSAGES, sizeof(*f->messages));
 	f->base = event_base_new();
 	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, channel), 0);
@@ -71,8 +63,24 @@ int relay_setup(void **state)
 	assert_int_equal(channel_new(f->base, channel[0], &agent_ops, f, &f->handler.channel), 0);
 	assert_int_equal(channel_new(f->base, channel[1], &room_ops, f, &f->room), 0);
 	f->wire = wire[1];
-	handshake.fd = wire[0];
 	test_kernel_reset(f->wire);
+	*ret_wire = wire[0];
+	return f;
+}
+
+int relay_setup(void **state)
+{
+	struct handshake handshake = {
+		.id = ID,
+		.role = TLS_HANDOFF_CLIENT,
+		.uid = 1000,
+		.timeout = 10000,
+		.remote.in = { .sin_family = AF_INET, .sin_port = htons(443) },
+		.profile = "default",
+		.peer_name = "www.example",
+	};
+	struct fixture *f = relay_new(&handshake.fd);
+
 	sessions_open(f->sessions, &f->handler, &handshake);
 	assert_int_equal(handshake.fd, -1);
 	*state = f;
@@ -101,7 +109,7 @@ void settle(struct fixture *f)
 
 void say(struct fixture *f, uint16_t type, const void *payload, size_t length)
 {
-	assert_int_equal(channel_send(f->room, type, ID, type == CHANNEL_BYTES, payload, length),
+	assert_int_equal(channel_send(f->room, type, f->id, type == CHANNEL_BYTES, payload, length),
 			 0);
 }
 

@@ -22,11 +22,14 @@ struct fixture {
 	struct handler handler, other;
 	struct channel *room; /* the session handler's end */
 	int wire;	      /* the peer's end of the connection */
+	uint64_t id;	      /* of the session that say() is about */
 	bool idle;
 	struct heard *messages; /* that the session handler got */
 	size_t count;
 };
 
+/* Without a session yet: *ret_wire is for its session fd. */
+struct fixture *relay_new(int *ret_wire);
 int relay_setup(void **state);
 int relay_teardown(void **state);
 void settle(struct fixture *f);

@@ -196,6 +196,39 @@ static void what_is_passed_on_is_found_again(void **state)
 	assert_int_equal(WEXITSTATUS(status), 0);
 }
 
+/* The socket that kernel consumers find */
+static void what_is_held_outlives_the_agent_too(void **state)
+{
+	struct statestore *store = *state, *next;
+	int held, fd, status;
+	ino_t inode, kept;
+	pid_t child;
+
+	assert_int_equal(statestore_take_held(store), -1);
+	held = memory(&inode);
+	statestore_hold(store, held);
+	close(held);
+	fd = expect_told("FDSTORE=1\nFDNAME=handshake\nFDPOLL=0");
+	assert_int_equal(inode_of(fd), inode);
+	close(fd);
+	statestore_add(store, 7, memory(&kept));
+	child = fork();
+	if (child == 0) {
+		int fds[4];
+
+		if (statestore_pass_on(store) || statestore_new(&next))
+			_exit(1);
+		if (statestore_list(next, fds, 4) != 1 || inode_of(fds[0]) != kept)
+			_exit(2);
+		if (inode_of(statestore_take_held(next)) != inode ||
+		    statestore_take_held(next) != -1)
+			_exit(3);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 static void descriptors_with_other_names_are_closed(void **state)
 {
 	pid_t child = fork();
@@ -233,6 +266,7 @@ int main(void)
 		store_test(only_what_was_left_is_dropped),
 		store_test(the_newest_ones_are_listed),
 		store_test(what_is_passed_on_is_found_again),
+		store_test(what_is_held_outlives_the_agent_too),
 		store_test(descriptors_with_other_names_are_closed),
 	};
 

@@ -81,6 +81,16 @@ static const char *const x509_names[][2] = {
 	{ "private_key", "x509.private_key" },
 };
 
+bool config_is_kernel_profile(const char *profile)
+{
+	size_t i;
+
+	for (i = 0; i < G_N_ELEMENTS(kernel_profiles); i++)
+		if (strcmp(kernel_profiles[i].profile, profile) == 0)
+			return true;
+	return false;
+}
+
 static bool is_authenticate(const char *section)
 {
 	return strncmp(section, "authenticate.", strlen("authenticate.")) == 0;

@@ -17,7 +17,8 @@
 #include <stdint.h>
 
 #define CONFIG_DEFAULT_PATH "/etc/tlshd.conf"
-#define CONFIG_MAX_SIZE	    (1024 * 1024) /* bytes of the file */
+#define CONFIG_KTLS_PATH    "/etc/tlshd/config" /* where ktls-utils looks since 1.2 */
+#define CONFIG_MAX_SIZE	    (1024 * 1024)	/* bytes of the file */
 #define CONFIG_MAX_PROFILES 256
 #define CONFIG_MAX_LIST	    64 /* entries of one list */
 
@@ -39,6 +40,9 @@ struct config_form {
  * errors. */
 int config_load_form(const char *path, const char *text, const struct config_form *form,
 		     struct config **ret_config, char **ret_error);
+
+/* "nfs", "nfsd", "nvme", "nvmet": meant for the kernel's own connections. */
+bool config_is_kernel_profile(const char *profile);
 
 /* Profile names, NULL-terminated, owned by @config. */
 const char *const *config_profiles(const struct config *config);

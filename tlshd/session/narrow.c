@@ -186,6 +186,13 @@ static int narrow_client_cert(const struct profile *profile, const struct attr_t
 			       invalid(failure, "TLS_HANDOFF_CLIENT_CERT") :
 			       0;
 	}
+	/* RFC 9289 has mutual authentication decided by the consumer, who needs the certificate */
+	if (attr_has(options, CHANNEL_A_KEYRING)) {
+		p->client_cert = profile->client_cert > TLS_HANDOFF_CERT_REQUEST ?
+					 profile->client_cert :
+					 TLS_HANDOFF_CERT_REQUEST;
+		return 0;
+	}
 	/* An unauthenticated server asks nobody for a certificate unless it is told to. */
 	p->client_cert = attr_u32(options, CHANNEL_A_CLIENT_CERT,
 				  p->auth == TLS_HANDOFF_AUTH_UNAUTH ? TLS_HANDOFF_CERT_NONE :
