@@ -4,6 +4,7 @@
  * Every change of state is made here, under ctx->lock.
  */
 
+#include <linux/sched/mm.h>
 #include <linux/wait_bit.h>
 
 #include "tls_handoff.h"
@@ -26,12 +27,15 @@ void tls_handoff_set_state(struct tls_handoff_ctx *ctx, u8 state)
 	smp_store_release(&ctx->state, state);
 }
 
+/* Memory must not wait for a disk that may be behind this very connection */
 static void tls_handoff_set_words(struct tls_handoff_ctx *ctx, const char *words)
 {
+	unsigned int noio = memalloc_noio_save();
 	struct tls_handoff_results *results = tls_handoff_results(ctx);
 
 	if (results && !results->error && words)
 		results->error = kstrdup(words, GFP_KERNEL);
+	memalloc_noio_restore(noio);
 }
 
 /**
@@ -48,10 +52,11 @@ void tls_handoff_shutdown_tcp(struct tls_handoff_ctx *ctx)
 	if (test_and_set_bit(TLS_HANDOFF_BIT_SHUTDOWN, &ctx->flags))
 		return;
 	ctx->inner.ops->shutdown(&ctx->inner, SHUT_WR);
+	/* As TCP reports one */
+	lock_sock(sk);
 	WRITE_ONCE(sk->sk_err, ctx->error);
-	read_lock_bh(&sk->sk_callback_lock);
 	sk_error_report(sk);
-	read_unlock_bh(&sk->sk_callback_lock);
+	release_sock(sk);
 }
 
 /*
@@ -192,8 +197,12 @@ int tls_handoff_ready(struct tls_handoff_ctx *ctx)
 	    !test_bit(TLS_HANDOFF_BIT_RX_READY, &ctx->flags))
 		return -EINVAL;
 
-	/* A quarter fewer instructions per byte; a record with padding is decrypted twice */
-	if (ctx->version == TLS_1_3_VERSION)
+	/*
+	 * A quarter fewer instructions per byte; a record with padding is decrypted twice. Not
+	 * for a consumer: kTLS then decrypts where the data shall go, and sunrpc has an iterator
+	 * that goes nowhere for what it throws away, which kTLS takes for a bad record
+	 */
+	if (ctx->version == TLS_1_3_VERSION && !ctx->consumer)
 		ctx->inner.ops->setsockopt(&ctx->inner, SOL_TLS, TLS_RX_EXPECT_NO_PAD,
 					   KERNEL_SOCKPTR(&on), sizeof(on));
 
@@ -331,7 +340,8 @@ static int tls_handoff_begin(struct tls_handoff_ctx *ctx, u32 role, struct cgrou
 	u32 timeout;
 	int err;
 
-	err = tls_handoff_check_params(ctx->params, role);
+	/* What a consumer wants, its agent knows from elsewhere */
+	err = ctx->consumer ? 0 : tls_handoff_check_params(ctx->params, role);
 	if (!err && ctx->sk->sk_state != TCP_ESTABLISHED)
 		err = -ENOTCONN;
 	if (!err) {
@@ -363,7 +373,7 @@ static int tls_handoff_begin(struct tls_handoff_ctx *ctx, u32 role, struct cgrou
 	err = tls_handoff_attach_tls(ctx);
 	if (err)
 		goto fail;
-	err = tls_handoff_upcall_add(ctx);
+	err = ctx->consumer ? tls_handoff_upcall_adopt(ctx) : tls_handoff_upcall_add(ctx);
 	if (err)
 		goto fail;
 	trace_tls_handoff_start(ctx);
@@ -400,6 +410,47 @@ int tls_handoff_start_accepted(struct tls_handoff_ctx *ctx, struct tls_handoff_c
 	}
 	cgroup_get(cgroup);
 	err = tls_handoff_begin(ctx, TLS_HANDOFF_SERVER, cgroup);
+	mutex_unlock(&ctx->lock);
+	return err;
+}
+
+/**
+ * tls_handoff_start_adopted() - START by the agent of a kernel consumer, and ACCEPT in one
+ * @ctx: the context, not locked
+ * @role: TLS_HANDOFF_CLIENT or TLS_HANDOFF_SERVER
+ * @consumer: becomes @ctx->consumer as soon as something begins
+ * @file: becomes the session fd if this succeeds
+ *
+ * Return: 0 with the handshake under way; -ENOTCONN, -EALREADY, -EISCONN, or why the
+ * connection failed, or could not begin.
+ */
+int tls_handoff_start_adopted(struct tls_handoff_ctx *ctx, u32 role,
+			      struct tls_handoff_consumer *consumer, struct file *file)
+{
+	int err;
+
+	err = mutex_lock_interruptible(&ctx->lock);
+	if (err)
+		return err;
+	switch (ctx->state) {
+	case TLS_HANDOFF_STATE_IDLE:
+		WRITE_ONCE(ctx->consumer, consumer);
+		err = tls_handoff_begin(ctx, role, tls_handoff_caller(ctx));
+		if (err && ctx->state == TLS_HANDOFF_STATE_IDLE)
+			WRITE_ONCE(ctx->consumer, NULL);
+		if (!err)
+			err = tls_handoff_session_attach(ctx, file);
+		break;
+	case TLS_HANDOFF_STATE_HANDSHAKE:
+		err = -EALREADY;
+		break;
+	case TLS_HANDOFF_STATE_ESTABLISHED:
+		err = -EISCONN;
+		break;
+	default:
+		err = -ctx->error;
+		break;
+	}
 	mutex_unlock(&ctx->lock);
 	return err;
 }

@@ -539,7 +539,7 @@ static int tls_handoff_get_own(struct tls_handoff_ctx *ctx, int optname, char __
 	case TLS_HANDOFF_EXPORTER:
 		return tls_handoff_get_exporter(ctx, optval, optlen);
 	case TLS_HANDOFF_SESSION_FD:
-		return -EOPNOTSUPP;
+		return tls_handoff_get_session_fd(ctx, optval, optlen);
 	default:
 		return -ENOPROTOOPT;
 	}

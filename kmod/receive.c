@@ -49,13 +49,6 @@ enum tls_handoff_verdict {
 	TLS_HANDOFF_NOTHING,	/* there was no such record */
 };
 
-/* What a failure found under rx_mutex must do after it is dropped */
-struct tls_handoff_rx_failure {
-	int error;		/* positive errno; 0: none */
-	unsigned int event;	/* TLS_HANDOFF_EVENT_* for the session handler, or 0 */
-	const char *words;	/* %NULL: the alert that was received says it */
-};
-
 static u8 tls_handoff_record_type(const struct sk_buff *skb)
 {
 	return ((struct sk_skb_cb *)skb->cb)->tls.control;
@@ -64,6 +57,19 @@ static u8 tls_handoff_record_type(const struct sk_buff *skb)
 static struct tls_sw_context_rx *tls_handoff_rx_ctx(const struct tls_handoff_ctx *ctx)
 {
 	return tls_sw_ctx_rx(tls_get_ctx(ctx->inner.sk));
+}
+
+/* lock_sock under rx_mutex, which the caller of tls_handoff_read_sock() has already */
+static void tls_handoff_rx_lock_sock(struct tls_handoff_ctx *ctx)
+{
+	if (!ctx->consumer || !ctx->consumer->reading)
+		lock_sock(ctx->inner.sk);
+}
+
+static void tls_handoff_rx_release_sock(struct tls_handoff_ctx *ctx)
+{
+	if (!ctx->consumer || !ctx->consumer->reading)
+		release_sock(ctx->inner.sk);
 }
 
 /* RFC 8446 6: in TLS 1.3 every alert but two is fatal whatever its level; 5246 7.2 */
@@ -85,7 +91,10 @@ static enum tls_handoff_verdict tls_handoff_alert(struct tls_handoff_ctx *ctx, s
 		set_bit(TLS_HANDOFF_BIT_CLOSE_RECEIVED, &ctx->flags);
 		set_bit(TLS_HANDOFF_BIT_RX_EOF, &ctx->flags);
 		/* Who looked between the record's arrival and this saw neither */
-		tls_handoff_wake(ctx);
+		if (ctx->consumer)
+			tls_handoff_consumer_defer(ctx);
+		else
+			tls_handoff_wake(ctx);
 		tls_handoff_stat_inc(ctx->net, TLS_HANDOFF_STAT_CLOSE_RECEIVED);
 		return TLS_HANDOFF_END;
 	}
@@ -105,7 +114,6 @@ static enum tls_handoff_verdict tls_handoff_divert(struct tls_handoff_ctx *ctx)
 {
 	struct tls_sw_context_rx *rx = tls_handoff_rx_ctx(ctx);
 	enum tls_handoff_verdict verdict = TLS_HANDOFF_GO_ON;
-	struct sock *sk = ctx->inner.sk;
 	struct sk_buff *skb;
 	u8 type;
 
@@ -116,9 +124,9 @@ static enum tls_handoff_verdict tls_handoff_divert(struct tls_handoff_ctx *ctx)
 	type = tls_handoff_record_type(skb);
 	if (type == TLS_RECORD_TYPE_DATA)
 		return TLS_HANDOFF_NOTHING;
-	lock_sock(sk);
+	tls_handoff_rx_lock_sock(ctx);
 	__skb_unlink(skb, &rx->rx_list);
-	release_sock(sk);
+	tls_handoff_rx_release_sock(ctx);
 
 	/* RFC 8446 5.4; the session fd would take it for its end */
 	if (!strp_msg(skb)->full_len) {
@@ -199,9 +207,9 @@ static bool tls_handoff_partial_record(struct tls_handoff_ctx *ctx)
 	struct sock *sk = ctx->inner.sk;
 	bool partial;
 
-	lock_sock(sk);
+	tls_handoff_rx_lock_sock(ctx);
 	partial = tcp_inq(sk) > 0 || (rx->strp.copy_mode && rx->strp.anchor->len);
-	release_sock(sk);
+	tls_handoff_rx_release_sock(ctx);
 	return partial;
 }
 
@@ -395,11 +403,16 @@ static bool tls_handoff_rx_more(struct tls_handoff_ctx *ctx)
  */
 static void tls_handoff_rx_left(struct tls_handoff_ctx *ctx)
 {
-	if (skb_queue_empty_lockless(&tls_handoff_rx_ctx(ctx)->rx_list))
+	bool empty = skb_queue_empty_lockless(&tls_handoff_rx_ctx(ctx)->rx_list);
+
+	if (empty && !ctx->consumer)
 		return;
-	/* Pairs with those who set the bit and then look at the list */
+	/* Pairs with those who set a bit and then look at the list, or try the mutex again */
 	smp_mb();
-	if (test_bit(TLS_HANDOFF_BIT_RX_WAITED, &ctx->flags) &&
+	if (test_bit(TLS_HANDOFF_BIT_RX_BUSY, &ctx->flags) &&
+	    test_and_clear_bit(TLS_HANDOFF_BIT_RX_BUSY, &ctx->flags))
+		tls_handoff_wake(ctx);
+	if (!empty && test_bit(TLS_HANDOFF_BIT_RX_WAITED, &ctx->flags) &&
 	    test_and_clear_bit(TLS_HANDOFF_BIT_RX_WAITED, &ctx->flags))
 		wake_up_interruptible_poll(&ctx->app->wq.wait, EPOLLIN | EPOLLRDNORM);
 }
@@ -447,6 +460,18 @@ static int tls_handoff_rx_stopped(struct tls_handoff_ctx *ctx)
 	return flags & BIT(TLS_HANDOFF_BIT_RX_EOF) ? 0 : -EAGAIN;
 }
 
+/* Under rx_mutex */
+static int tls_handoff_rx_between(struct tls_handoff_ctx *ctx,
+				  struct tls_handoff_rx_failure *failure)
+{
+	failure->error = EPROTO;
+	failure->event = TLS_HANDOFF_EVENT_FAILED;
+	failure->words = "application data came between the parts of a handshake message";
+	cmpxchg(&ctx->error, 0, failure->error);
+	set_bit(TLS_HANDOFF_BIT_RX_FAILED, &ctx->flags);
+	return -EPROTO;
+}
+
 /*
  * RFC 8446 5.1: no other record between the parts of a handshake message. What
  * comes is looked at before any of it is given away. Under rx_mutex.
@@ -460,12 +485,7 @@ static int tls_handoff_rx_fragment(struct tls_handoff_ctx *ctx,
 	ret = tls_handoff_rx_peek(ctx, &pruned);
 	if (ret <= 0 && !pruned)
 		return tls_handoff_rx_result(ctx, ret, -EIO, failure);
-	failure->error = EPROTO;
-	failure->event = TLS_HANDOFF_EVENT_FAILED;
-	failure->words = "application data came between the parts of a handshake message";
-	cmpxchg(&ctx->error, 0, failure->error);
-	set_bit(TLS_HANDOFF_BIT_RX_FAILED, &ctx->flags);
-	return -EPROTO;
+	return tls_handoff_rx_between(ctx, failure);
 }
 
 /* One try under rx_mutex; @msg has no control buffer */
@@ -517,12 +537,14 @@ static int tls_handoff_rx(struct tls_handoff_ctx *ctx, struct msghdr *msg, size_
 	struct sock *sk = ctx->inner.sk;
 	size_t target = sock_rcvlowat(sk, flags & MSG_WAITALL, size);
 	long timeo = sock_rcvtimeo(sk, flags & MSG_DONTWAIT);
+	/* nvmet is called back before kTLS has looked at what came, and not after that */
+	bool tried = !ctx->consumer;
 	size_t copied = 0;
 	int ret;
 
-	for (;;) {
+	for (;; tried = true) {
 		/* A try in vain costs as much as a record */
-		if (!tls_handoff_rx_possible(ctx)) {
+		if (tried && !tls_handoff_rx_possible(ctx)) {
 			ret = tls_handoff_rx_wait(ctx, &timeo, tls_handoff_rx_possible);
 			if (ret)
 				return copied ? copied : ret;
@@ -751,6 +773,106 @@ ssize_t tls_handoff_splice_read(struct socket *app, loff_t *ppos, struct pipe_in
 		if (ret)
 			return ret;
 	}
+}
+
+/* What read_sock() of a consumer passes through kTLS */
+struct tls_handoff_read {
+	read_descriptor_t *desc;
+	sk_read_actor_t actor;
+	bool between;	/* data may not come now */
+	bool stopped;	/* @actor took nothing */
+};
+
+static int tls_handoff_read_actor(read_descriptor_t *desc, struct sk_buff *skb,
+				  unsigned int offset, size_t len)
+{
+	struct tls_handoff_read *read = desc->arg.data;
+	int used = 0;
+
+	if (!read->between)
+		used = read->actor(read->desc, skb, offset, len);
+	read->stopped = used <= 0;
+	desc->count = read->desc->count;
+	return used;
+}
+
+/* Under rx_mutex and lock_sock */
+static int tls_handoff_read_try(struct tls_handoff_ctx *ctx, struct tls_handoff_read *read,
+				struct tls_handoff_rx_failure *failure)
+{
+	read_descriptor_t desc = { .arg.data = read, .count = read->desc->count };
+	bool other;
+	int ret;
+
+	do {
+		ret = tls_handoff_rx_stopped(ctx);
+		if (ret <= 0)
+			return ret;
+		read->between = test_bit(TLS_HANDOFF_BIT_RX_FRAGMENT, &ctx->flags);
+		ret = ctx->inner.ops->read_sock(ctx->inner.sk, &desc, tls_handoff_read_actor);
+		if (read->between && read->stopped)
+			return tls_handoff_rx_between(ctx, failure);
+		/* An error of the actor is its own affair */
+		if (ret <= 0 && (read->stopped || !desc.count))
+			return ret;
+		other = ret == -EINVAL;
+		ret = tls_handoff_rx_result(ctx, ret, -EINVAL, failure);
+	} while (ret == -EAGAIN && other);
+	if (ret > 0 && !skb_queue_empty_lockless(&tls_handoff_rx_ctx(ctx)->rx_list))
+		tls_handoff_rx_divert(ctx, failure);
+	return ret;
+}
+
+/**
+ * tls_handoff_read_sock() - proto_ops.read_sock, for a consumer on its adopted socket
+ * @sk: the TCP socket, under lock_sock
+ * @desc: the consumer's
+ * @actor: gets the data where it lies
+ *
+ * The caller, as nvme_tcp_try_recv(), has lock_sock, which rx_mutex goes before: so it is
+ * only tried, and whoever has it calls back. What would need a lock that goes before
+ * lock_sock is left to the consumer's work: the reader has its errno at once.
+ *
+ * Return: bytes, 0 at the end, -EAGAIN, the actor's errno, or why the connection failed.
+ */
+int tls_handoff_read_sock(struct sock *sk, read_descriptor_t *desc, sk_read_actor_t actor)
+{
+	struct tls_handoff_ctx *ctx = container_of(READ_ONCE(sk->sk_socket),
+						   struct tls_handoff_ctx, inner);
+	struct tls_handoff_read read = { .desc = desc, .actor = actor };
+	struct tls_handoff_consumer *consumer = READ_ONCE(ctx->consumer);
+	struct tls_handoff_rx_failure failure = {};
+	u64 sequence;
+	int ret;
+
+	sock_owned_by_me(sk);
+	if (!consumer)
+		return -EOPNOTSUPP;
+	if (tls_handoff_state(ctx) != TLS_HANDOFF_STATE_ESTABLISHED)
+		return tls_handoff_state(ctx) == TLS_HANDOFF_STATE_FAILED ?
+		       -READ_ONCE(ctx->error) : -EAGAIN;
+	if (!mutex_trylock(&ctx->rx_mutex)) {
+		set_bit(TLS_HANDOFF_BIT_RX_BUSY, &ctx->flags);
+		/* Pairs with tls_handoff_rx_left() */
+		smp_mb__after_atomic();
+		if (!mutex_trylock(&ctx->rx_mutex))
+			return -EAGAIN;
+	}
+	consumer->reading = true;
+	ret = tls_handoff_read_try(ctx, &read, &failure);
+	sequence = tls_handoff_rx_sequence(ctx);
+	if (unlikely(failure.error))
+		consumer->failure = failure;
+	else if (unlikely(ctx->version != TLS_1_3_VERSION && sequence >= ctx->limit))
+		consumer->expired = true;
+	consumer->reading = false;
+	mutex_unlock(&ctx->rx_mutex);
+
+	if (unlikely(failure.error || consumer->expired))
+		tls_handoff_consumer_defer(ctx);
+	else if (unlikely(sequence >= ctx->limit_near))
+		tls_handoff_rx_limit(ctx, sequence);
+	return ret;
 }
 
 /**

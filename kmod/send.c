@@ -178,12 +178,95 @@ static int tls_handoff_send_data(struct tls_handoff_ctx *ctx, struct msghdr *msg
 	return sent ? sent : ret;
 }
 
-/* Always EPIPE: what sk_err holds is for SO_ERROR, which is how poll()ers learn the reason */
-static int tls_handoff_broken_pipe(int flags)
+/*
+ * Always EPIPE: what sk_err holds is for SO_ERROR, which is how poll()ers learn the reason.
+ * Who happens to run a consumer's code has no part in it.
+ */
+static int tls_handoff_broken_pipe(const struct tls_handoff_ctx *ctx, int flags)
 {
-	if (!(flags & MSG_NOSIGNAL))
+	if (!(flags & MSG_NOSIGNAL) && !ctx->consumer)
 		send_sig(SIGPIPE, current, 0);
 	return -EPIPE;
+}
+
+/**
+ * tls_handoff_send_record() - send one record of a type of its own, without waiting
+ * @ctx: the context; the caller holds tx_mutex and TLS_TX is set
+ * @type: content type, RFC 8446 5.1
+ * @msg: the record's content; its control buffer and flags are replaced
+ * @size: bytes, at most TLS_HANDOFF_MAX_RECORD
+ *
+ * An alert must get out even when the send buffer is full: the limit is lifted
+ * for this one record.
+ *
+ * Return: bytes or a negative errno.
+ */
+int tls_handoff_send_record(struct tls_handoff_ctx *ctx, u8 type, struct msghdr *msg, size_t size)
+{
+	char control[CMSG_SPACE(sizeof(type))] = {};
+	struct cmsghdr *cmsg = (struct cmsghdr *)control;
+	struct sock *sk = ctx->inner.sk;
+	int sndbuf, ret;
+
+	cmsg->cmsg_level = SOL_TLS;
+	cmsg->cmsg_type = TLS_SET_RECORD_TYPE;
+	cmsg->cmsg_len = CMSG_LEN(sizeof(type));
+	*(u8 *)CMSG_DATA(cmsg) = type;
+	msg->msg_control = control;
+	msg->msg_control_is_user = false;
+	msg->msg_controllen = sizeof(control);
+	msg->msg_flags = MSG_DONTWAIT | MSG_NOSIGNAL;
+
+	lock_sock(sk);
+	sndbuf = sk->sk_sndbuf;
+	WRITE_ONCE(sk->sk_sndbuf, INT_MAX);
+	release_sock(sk);
+	ret = ctx->inner.ops->sendmsg(&ctx->inner, msg, size);
+	lock_sock(sk);
+	WRITE_ONCE(sk->sk_sndbuf, sndbuf);
+	release_sock(sk);
+	return ret;
+}
+
+/* close_notify, once; the caller holds tx_mutex */
+static void tls_handoff_close_notify(struct tls_handoff_ctx *ctx)
+{
+	u8 alert[2] = { TLS_ALERT_LEVEL_WARNING, TLS_ALERT_DESC_CLOSE_NOTIFY };
+	struct kvec iov = { .iov_base = alert, .iov_len = sizeof(alert) };
+	struct msghdr msg = {};
+
+	if (test_and_set_bit(TLS_HANDOFF_BIT_CLOSE_SENT, &ctx->flags))
+		return;
+	iov_iter_kvec(&msg.msg_iter, ITER_SOURCE, &iov, 1, sizeof(alert));
+	if (tls_handoff_send_record(ctx, TLS_RECORD_TYPE_ALERT, &msg, sizeof(alert)) < 0)
+		return;
+	if (READ_ONCE(ctx->alert_sent) < 0)
+		WRITE_ONCE(ctx->alert_sent, TLS_ALERT_DESC_CLOSE_NOTIFY);
+	tls_handoff_stat_inc(ctx->net, TLS_HANDOFF_STAT_CLOSE_SENT);
+}
+
+/*
+ * tls_handshake_close() sends close_notify, the only record besides data that a consumer
+ * knows of. Its bytes are in kernel memory, where a program cannot have them from:
+ * msg_control_is_user does not tell, as a system call has copied the buffer by now.
+ */
+static int tls_handoff_consumer_close(struct tls_handoff_ctx *ctx, struct msghdr *msg,
+				      size_t size)
+{
+	u8 alert[2];
+	u8 type;
+
+	if (!ctx->consumer || !iov_iter_is_kvec(&msg->msg_iter) || size != sizeof(alert) ||
+	    tls_handoff_session_type(msg, &type) || type != TLS_RECORD_TYPE_ALERT ||
+	    copy_from_iter(alert, sizeof(alert), &msg->msg_iter) != sizeof(alert) ||
+	    alert[1] != TLS_ALERT_DESC_CLOSE_NOTIFY)
+		return -EPERM;
+	/* Behind a sender it goes out with the shutdown() that comes next */
+	if (!mutex_trylock(&ctx->tx_mutex))
+		return -EAGAIN;
+	tls_handoff_close_notify(ctx);
+	tls_handoff_tx_unlock(ctx);
+	return size;
 }
 
 /* All that tls_handoff_sendmsg() promises */
@@ -202,7 +285,7 @@ static noinline int tls_handoff_sendmsg_any(struct socket *app, struct msghdr *m
 		}
 		ret = tls_handoff_wait_ready(ctx, sock_sndtimeo(sk, msg->msg_flags & MSG_DONTWAIT));
 		if (tls_handoff_state(ctx) == TLS_HANDOFF_STATE_FAILED)
-			return tls_handoff_broken_pipe(msg->msg_flags);
+			return tls_handoff_broken_pipe(ctx, msg->msg_flags);
 		if (ret)
 			return ret;
 	}
@@ -211,7 +294,7 @@ static noinline int tls_handoff_sendmsg_any(struct socket *app, struct msghdr *m
 		return -EOPNOTSUPP;
 	ret = tls_handoff_check_control(msg);
 	if (ret)
-		return ret;
+		return ret == -EPERM ? tls_handoff_consumer_close(ctx, msg, size) : ret;
 	msg->msg_flags &= TLS_HANDOFF_SEND_FLAGS;
 
 	controllen = msg->msg_controllen;
@@ -219,7 +302,7 @@ static noinline int tls_handoff_sendmsg_any(struct socket *app, struct msghdr *m
 	ret = tls_handoff_send_data(ctx, msg, size);
 	msg->msg_controllen = controllen;
 	if (unlikely(ret == -EPIPE))
-		return tls_handoff_broken_pipe(msg->msg_flags);
+		return tls_handoff_broken_pipe(ctx, msg->msg_flags);
 	return ret;
 }
 
@@ -285,62 +368,6 @@ void tls_handoff_splice_eof(struct socket *app)
 	if (ctx->inner.ops->splice_eof)
 		ctx->inner.ops->splice_eof(&ctx->inner);
 	tls_handoff_tx_unlock(ctx);
-}
-
-/**
- * tls_handoff_send_record() - send one record of a type of its own, without waiting
- * @ctx: the context; the caller holds tx_mutex and TLS_TX is set
- * @type: content type, RFC 8446 5.1
- * @msg: the record's content; its control buffer and flags are replaced
- * @size: bytes, at most TLS_HANDOFF_MAX_RECORD
- *
- * An alert must get out even when the send buffer is full: the limit is lifted
- * for this one record.
- *
- * Return: bytes or a negative errno.
- */
-int tls_handoff_send_record(struct tls_handoff_ctx *ctx, u8 type, struct msghdr *msg, size_t size)
-{
-	char control[CMSG_SPACE(sizeof(type))] = {};
-	struct cmsghdr *cmsg = (struct cmsghdr *)control;
-	struct sock *sk = ctx->inner.sk;
-	int sndbuf, ret;
-
-	cmsg->cmsg_level = SOL_TLS;
-	cmsg->cmsg_type = TLS_SET_RECORD_TYPE;
-	cmsg->cmsg_len = CMSG_LEN(sizeof(type));
-	*(u8 *)CMSG_DATA(cmsg) = type;
-	msg->msg_control = control;
-	msg->msg_control_is_user = false;
-	msg->msg_controllen = sizeof(control);
-	msg->msg_flags = MSG_DONTWAIT | MSG_NOSIGNAL;
-
-	lock_sock(sk);
-	sndbuf = sk->sk_sndbuf;
-	WRITE_ONCE(sk->sk_sndbuf, INT_MAX);
-	release_sock(sk);
-	ret = ctx->inner.ops->sendmsg(&ctx->inner, msg, size);
-	lock_sock(sk);
-	WRITE_ONCE(sk->sk_sndbuf, sndbuf);
-	release_sock(sk);
-	return ret;
-}
-
-/* close_notify, once; the caller holds tx_mutex */
-static void tls_handoff_close_notify(struct tls_handoff_ctx *ctx)
-{
-	u8 alert[2] = { TLS_ALERT_LEVEL_WARNING, TLS_ALERT_DESC_CLOSE_NOTIFY };
-	struct kvec iov = { .iov_base = alert, .iov_len = sizeof(alert) };
-	struct msghdr msg = {};
-
-	if (test_and_set_bit(TLS_HANDOFF_BIT_CLOSE_SENT, &ctx->flags))
-		return;
-	iov_iter_kvec(&msg.msg_iter, ITER_SOURCE, &iov, 1, sizeof(alert));
-	if (tls_handoff_send_record(ctx, TLS_RECORD_TYPE_ALERT, &msg, sizeof(alert)) < 0)
-		return;
-	if (READ_ONCE(ctx->alert_sent) < 0)
-		WRITE_ONCE(ctx->alert_sent, TLS_ALERT_DESC_CLOSE_NOTIFY);
-	tls_handoff_stat_inc(ctx->net, TLS_HANDOFF_STAT_CLOSE_SENT);
 }
 
 /**

@@ -267,7 +267,14 @@ static int tls_handoff_session_recvmsg(struct socket *sock, struct msghdr *msg, 
 	return ret;
 }
 
-static int tls_handoff_session_type(struct msghdr *msg, u8 *type)
+/**
+ * tls_handoff_session_type() - the record type that a message is to have
+ * @msg: with control messages from kernel memory
+ * @type: set if there is one
+ *
+ * Return: 0, or -EINVAL if there is none, or something else.
+ */
+int tls_handoff_session_type(struct msghdr *msg, u8 *type)
 {
 	struct cmsghdr *cmsg;
 	bool found = false;
@@ -591,8 +598,15 @@ static const struct proto_ops tls_handoff_session_ops = {
 	.mmap = sock_no_mmap,
 };
 
-/* A socket file without a context: its release does nothing but free */
-static struct file *tls_handoff_session_alloc(struct net *net)
+/**
+ * tls_handoff_session_alloc() - a session fd without a connection
+ * @net: the agent's namespace, which the fd holds
+ *
+ * Until tls_handoff_session_attach() its release does nothing but free.
+ *
+ * Return: the file, or -ENOMEM, -ENFILE.
+ */
+struct file *tls_handoff_session_alloc(struct net *net)
 {
 	struct socket *sock;
 	struct sock *sk;
@@ -615,6 +629,36 @@ static struct file *tls_handoff_session_alloc(struct net *net)
 }
 
 /**
+ * tls_handoff_session_attach() - a connection gets its session fd
+ * @ctx: the context, locked
+ * @file: from tls_handoff_session_alloc(); gets a reference to @ctx
+ *
+ * Return: 0, -EBUSY if there is a session fd, -ENOENT if the connection is over.
+ */
+int tls_handoff_session_attach(struct tls_handoff_ctx *ctx, struct file *file)
+{
+	struct tls_handoff_session *session = tls_handoff_session(sock_from_file(file)->sk);
+
+	lockdep_assert_held(&ctx->lock);
+	if (tls_handoff_session_over(ctx))
+		return -ENOENT;
+	if (ctx->session)
+		return -EBUSY;
+	session->ctx = tls_handoff_get(ctx);
+	spin_lock_bh(&ctx->session_lock);
+	ctx->session = &session->sk;
+	spin_unlock_bh(&ctx->session_lock);
+	tls_handoff_stat_inc(ctx->net, TLS_HANDOFF_STAT_CURR_SESSION_FDS);
+	tls_handoff_export_again(ctx);
+	if (ctx->state == TLS_HANDOFF_STATE_HANDSHAKE) {
+		init_waitqueue_func_entry(&session->wait, tls_handoff_session_woken);
+		add_wait_queue(&ctx->app->wq.wait, &session->wait);
+		session->waiting = true;
+	}
+	return 0;
+}
+
+/**
  * tls_handoff_session_file() - a new session fd for a connection that has none
  * @ctx: the context, not locked
  * @net: the agent's namespace, which the fd holds
@@ -624,33 +668,14 @@ static struct file *tls_handoff_session_alloc(struct net *net)
  */
 struct file *tls_handoff_session_file(struct tls_handoff_ctx *ctx, struct net *net)
 {
-	struct tls_handoff_session *session;
 	struct file *file;
-	int err = 0;
+	int err;
 
 	file = tls_handoff_session_alloc(net);
 	if (IS_ERR(file))
 		return file;
-	session = tls_handoff_session(sock_from_file(file)->sk);
-
 	mutex_lock(&ctx->lock);
-	if (tls_handoff_session_over(ctx)) {
-		err = -ENOENT;
-	} else if (ctx->session) {
-		err = -EBUSY;
-	} else {
-		session->ctx = tls_handoff_get(ctx);
-		spin_lock_bh(&ctx->session_lock);
-		ctx->session = &session->sk;
-		spin_unlock_bh(&ctx->session_lock);
-		tls_handoff_stat_inc(ctx->net, TLS_HANDOFF_STAT_CURR_SESSION_FDS);
-		tls_handoff_export_again(ctx);
-		if (ctx->state == TLS_HANDOFF_STATE_HANDSHAKE) {
-			init_waitqueue_func_entry(&session->wait, tls_handoff_session_woken);
-			add_wait_queue(&ctx->app->wq.wait, &session->wait);
-			session->waiting = true;
-		}
-	}
+	err = tls_handoff_session_attach(ctx, file);
 	mutex_unlock(&ctx->lock);
 	if (err) {
 		fput(file);

@@ -54,6 +54,7 @@ void tls_handoff_put(struct tls_handoff_ctx *ctx)
 	skb_queue_purge(&ctx->records);
 	tls_handoff_params_put(ctx->params);
 	tls_handoff_results_free(ctx->results);
+	kfree(ctx->consumer);
 	mutex_destroy(&ctx->lock);
 	mutex_destroy(&ctx->rx_mutex);
 	mutex_destroy(&ctx->tx_mutex);
@@ -128,12 +129,17 @@ int tls_handoff_wait_ready(struct tls_handoff_ctx *ctx, long timeo)
 
 /**
  * tls_handoff_wake() - wake whoever waits on the program's socket, for whatever
- * @ctx: the context; @ctx->sk is there: locked, or in a call on the program's socket
+ * @ctx: the context; @ctx->sk is there: locked, or in a call on the program's socket.
+ *	Not under lock_sock
  */
 void tls_handoff_wake(struct tls_handoff_ctx *ctx)
 {
 	struct sock *sk = ctx->sk;
 
+	if (ctx->consumer) {
+		tls_handoff_consumer_wake(ctx);
+		return;
+	}
 	read_lock_bh(&sk->sk_callback_lock);
 	sk->sk_state_change(sk);
 	read_unlock_bh(&sk->sk_callback_lock);
@@ -333,7 +339,8 @@ static __poll_t tls_handoff_poll(struct file *file, struct socket *app, poll_tab
 		return tls_handoff_accept_poll(ctx, mask);
 	}
 
-	tls_handoff_rx_look(ctx, file->f_flags & O_NONBLOCK);
+	/* sunrpc asks for itself, and has no file at times */
+	tls_handoff_rx_look(ctx, file && file->f_flags & O_NONBLOCK);
 	/* What it found may have ended the connection */
 	if (tls_handoff_state(ctx) == TLS_HANDOFF_STATE_FAILED)
 		return EPOLLERR | EPOLLHUP | EPOLLRDHUP | EPOLLIN | EPOLLRDNORM | EPOLLOUT |
@@ -361,6 +368,31 @@ static __poll_t tls_handoff_poll(struct file *file, struct socket *app, poll_tab
 	return mask;
 }
 
+/**
+ * tls_handoff_close() - shutdown() of an established connection, with close_notify
+ * @ctx: the context, established; locked, or in a call on the program's socket
+ * @how: SHUT_RD, SHUT_WR or SHUT_RDWR
+ *
+ * Return: 0 or -ENOTCONN.
+ */
+int tls_handoff_close(struct tls_handoff_ctx *ctx, int how)
+{
+	if (how != SHUT_WR)
+		set_bit(TLS_HANDOFF_BIT_RX_SHUT, &ctx->flags);
+	if (how == SHUT_RD)
+		return ctx->inner.ops->shutdown(&ctx->inner, SHUT_RD);
+	/* A sender that is stuck sends close_notify and FIN on its way out */
+	set_bit(TLS_HANDOFF_BIT_CLOSE_WANTED, &ctx->flags);
+	/* Pairs with tls_handoff_tx_unlock() */
+	smp_mb__after_atomic();
+	if (mutex_trylock(&ctx->tx_mutex))
+		tls_handoff_tx_unlock(ctx);
+	else if (ctx->consumer)
+		/* Which relies on that to end its senders */
+		ctx->inner.ops->shutdown(&ctx->inner, SHUT_WR);
+	return how == SHUT_RDWR ? ctx->inner.ops->shutdown(&ctx->inner, SHUT_RD) : 0;
+}
+
 /* Without a call to fail, a handshake whose socket was shut down would go on for its TIMEOUT */
 static int tls_handoff_shutdown(struct socket *app, int how)
 {
@@ -382,19 +414,7 @@ static int tls_handoff_shutdown(struct socket *app, int how)
 		return ctx->inner.ops->shutdown(&ctx->inner, how);
 	}
 
-	if (how != SHUT_WR)
-		set_bit(TLS_HANDOFF_BIT_RX_SHUT, &ctx->flags);
-	if (how == SHUT_RD)
-		return ctx->inner.ops->shutdown(&ctx->inner, SHUT_RD);
-	/* A sender that is stuck sends close_notify and FIN on its way out */
-	set_bit(TLS_HANDOFF_BIT_CLOSE_WANTED, &ctx->flags);
-	/* Pairs with tls_handoff_tx_unlock() */
-	smp_mb__after_atomic();
-	if (mutex_trylock(&ctx->tx_mutex))
-		tls_handoff_tx_unlock(ctx);
-	if (how == SHUT_RDWR)
-		return ctx->inner.ops->shutdown(&ctx->inner, SHUT_RD);
-	return 0;
+	return tls_handoff_close(ctx, how);
 }
 
 static int tls_handoff_ioctl(struct socket *app, unsigned int cmd, unsigned long arg)
@@ -458,6 +478,7 @@ static int tls_handoff_getname(struct socket *app, struct sockaddr *addr, int pe
 	.getsockopt = tls_handoff_getsockopt,			\
 	.sendmsg = tls_handoff_sendmsg,				\
 	.recvmsg = tls_handoff_recvmsg,				\
+	.read_sock = tls_handoff_read_sock,			\
 	.mmap = tls_handoff_mmap,				\
 	.splice_read = tls_handoff_splice_read,			\
 	.splice_eof = tls_handoff_splice_eof

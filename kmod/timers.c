@@ -41,6 +41,20 @@ bool tls_handoff_timer_stop(struct tls_handoff_ctx *ctx, struct delayed_work *wo
 }
 
 /**
+ * tls_handoff_work_start() - let @work run at once, with a reference to the context
+ * @ctx: the context; the caller holds a reference
+ * @work: of the context; it gives the reference up
+ *
+ * May be called under lock_sock.
+ */
+void tls_handoff_work_start(struct tls_handoff_ctx *ctx, struct work_struct *work)
+{
+	tls_handoff_get(ctx);
+	if (!queue_work(tls_handoff_wq, work))
+		tls_handoff_put(ctx);
+}
+
+/**
  * tls_handoff_hold() - nobody reads, or sends, until the session handler answers
  * @ctx: the context, established
  * @bit: TLS_HANDOFF_BIT_RX_HOLD, TX_HOLD, or TX_TURN: until the agent comes again

@@ -46,6 +46,7 @@ struct tls_handoff_agent;
 struct tls_handoff_export;
 struct tls_handoff_listener;
 struct tls_handoff_child;
+struct tls_handoff_consumer;
 
 /* /proc/net/tls_handoff_stat, in its order; names in stats.c */
 enum tls_handoff_stat {
@@ -180,6 +181,7 @@ enum {
 	TLS_HANDOFF_BIT_RX_FAILED,	/* ctx->error is what readers get */
 	TLS_HANDOFF_BIT_RX_SHUT,	/* the program called shutdown(SHUT_RD) */
 	TLS_HANDOFF_BIT_RX_WAITED,	/* somebody looked for data while a reader held rx_mutex */
+	TLS_HANDOFF_BIT_RX_BUSY,	/* a consumer's read_sock() was turned away by rx_mutex */
 	TLS_HANDOFF_BIT_CLOSE_SENT,
 	TLS_HANDOFF_BIT_CLOSE_WANTED,	/* who holds tx_mutex sends close_notify on the way out */
 	TLS_HANDOFF_BIT_CLOSE_RECEIVED,
@@ -238,6 +240,7 @@ enum {
  * @export_request: number of the last question
  * @listener: of a listening socket, from START on; set once
  * @child: while the listener has this connection, which no program has yet
+ * @consumer: a kernel consumer uses the socket; set once, before the handshake
  * @uid: of START's caller
  * @gid: of START's caller
  * @pid: of START's caller, in the initial namespace
@@ -292,6 +295,7 @@ struct tls_handoff_ctx {
 	u32 export_request;
 	struct tls_handoff_listener *listener;
 	struct tls_handoff_child *child;
+	struct tls_handoff_consumer *consumer;
 	kuid_t uid;
 	kgid_t gid;
 	pid_t pid;
@@ -321,6 +325,29 @@ struct tls_handoff_ctx {
 	spinlock_t session_lock;	/* protects session against its release */
 	struct sock *session;
 	unsigned long events;
+};
+
+/* What a failure found under rx_mutex must do after it is dropped */
+struct tls_handoff_rx_failure {
+	int error;		/* positive errno; 0: none */
+	unsigned int event;	/* TLS_HANDOFF_EVENT_* for the session handler, or 0 */
+	const char *words;	/* %NULL: the alert that was received says it */
+};
+
+/**
+ * struct tls_handoff_consumer - what an adopted socket needs on top
+ * @ctx: of the socket; its last reference frees this
+ * @work: ends the connection where the reader may not; holds a reference while it is pending
+ * @failure: what @work does; under @ctx->rx_mutex, as is what follows
+ * @expired: TLS 1.2: the key reached its limit
+ * @reading: the caller of read_sock() holds lock_sock
+ */
+struct tls_handoff_consumer {
+	struct tls_handoff_ctx *ctx;
+	struct work_struct work;
+	struct tls_handoff_rx_failure failure;
+	bool expired;
+	bool reading;
 };
 
 /**
@@ -362,6 +389,7 @@ bool tls_handoff_plain_enter(struct tls_handoff_ctx *ctx);
 void tls_handoff_plain_leave(struct tls_handoff_ctx *ctx);
 int tls_handoff_wait_ready(struct tls_handoff_ctx *ctx, long timeo);
 void tls_handoff_wake(struct tls_handoff_ctx *ctx);
+int tls_handoff_close(struct tls_handoff_ctx *ctx, int how);
 
 /* listen.c: listening sockets, and the connections they accept */
 int tls_handoff_listener_start(struct tls_handoff_ctx *ctx);
@@ -369,6 +397,12 @@ void tls_handoff_listener_stop(struct tls_handoff_ctx *ctx);
 void tls_handoff_child_done(struct tls_handoff_ctx *ctx);
 int tls_handoff_accept(struct socket *app, struct socket *newsock, struct proto_accept_arg *arg);
 __poll_t tls_handoff_accept_poll(struct tls_handoff_ctx *ctx, __poll_t mask);
+
+/* consumer.c: sockets of kernel consumers, adopted by their agent */
+int tls_handoff_get_session_fd(struct tls_handoff_ctx *ctx, char __user *optval,
+			       int __user *optlen);
+void tls_handoff_consumer_wake(struct tls_handoff_ctx *ctx);
+void tls_handoff_consumer_defer(struct tls_handoff_ctx *ctx);
 
 /* limits.c: how many handshakes may be pending */
 int tls_handoff_limits_init(struct net *net, struct tls_handoff_net *tnet);
@@ -384,6 +418,7 @@ void tls_handoff_timers_ctx(struct tls_handoff_ctx *ctx);
 void tls_handoff_timer_start(struct tls_handoff_ctx *ctx, struct delayed_work *work,
 			     unsigned long delay);
 bool tls_handoff_timer_stop(struct tls_handoff_ctx *ctx, struct delayed_work *work);
+void tls_handoff_work_start(struct tls_handoff_ctx *ctx, struct work_struct *work);
 void tls_handoff_hold(struct tls_handoff_ctx *ctx, unsigned int bit);
 
 /* handshake.c: START, the end of a handshake, failures */
@@ -393,6 +428,8 @@ int tls_handoff_check_params(const struct tls_handoff_params *params, u32 role);
 int tls_handoff_start(struct tls_handoff_ctx *ctx, u32 role);
 int tls_handoff_start_accepted(struct tls_handoff_ctx *ctx, struct tls_handoff_ctx *listening,
 			       struct cgroup *cgroup);
+int tls_handoff_start_adopted(struct tls_handoff_ctx *ctx, u32 role,
+			      struct tls_handoff_consumer *consumer, struct file *file);
 int tls_handoff_ready(struct tls_handoff_ctx *ctx);
 void tls_handoff_handshake_end(struct tls_handoff_ctx *ctx);
 void tls_handoff_fail(struct tls_handoff_ctx *ctx, int error, const char *words);
@@ -404,6 +441,7 @@ void tls_handoff_shutdown_tcp(struct tls_handoff_ctx *ctx);
 int tls_handoff_recvmsg(struct socket *app, struct msghdr *msg, size_t size, int flags);
 ssize_t tls_handoff_splice_read(struct socket *app, loff_t *ppos, struct pipe_inode_info *pipe,
 				size_t len, unsigned int flags);
+int tls_handoff_read_sock(struct sock *sk, read_descriptor_t *desc, sk_read_actor_t actor);
 void tls_handoff_rx_look(struct tls_handoff_ctx *ctx, bool nonblock);
 int tls_handoff_rx_pending(struct tls_handoff_ctx *ctx);
 
@@ -442,15 +480,19 @@ int tls_handoff_exported(struct tls_handoff_ctx *ctx, sockptr_t optval, unsigned
 /* session.c: the session fd */
 int tls_handoff_session_init(void);
 void tls_handoff_session_exit(void);
+struct file *tls_handoff_session_alloc(struct net *net);
+int tls_handoff_session_attach(struct tls_handoff_ctx *ctx, struct file *file);
 struct file *tls_handoff_session_file(struct tls_handoff_ctx *ctx, struct net *net);
 void tls_handoff_session_quiet(struct tls_handoff_ctx *ctx);
 void tls_handoff_session_wake(struct tls_handoff_ctx *ctx);
 void tls_handoff_session_event(struct tls_handoff_ctx *ctx, unsigned int event);
+int tls_handoff_session_type(struct msghdr *msg, u8 *type);
 
 /* upcall.c: the netlink family */
 int tls_handoff_upcall_init(void);
 void tls_handoff_upcall_exit(void);
 int tls_handoff_upcall_add(struct tls_handoff_ctx *ctx);
+int tls_handoff_upcall_adopt(struct tls_handoff_ctx *ctx);
 void tls_handoff_upcall_remove(struct tls_handoff_ctx *ctx);
 
 /* stats.c: per-namespace counters */

@@ -69,6 +69,25 @@ static int tls_handoff_send_ready(struct tls_handoff_agent *agent, u64 id)
 	return genlmsg_unicast(agent->net, skb, agent->portid);
 }
 
+/* The session gets its id and counts as pending; net->lock is held */
+static int tls_handoff_session_add(struct tls_handoff_ctx *ctx)
+{
+	u64 id = atomic64_inc_return(&tls_handoff_last_id);
+	struct tls_handoff_net *tnet = ctx->net;
+	int err;
+
+	err = tls_handoff_pending_add(tnet, ctx->uid);
+	if (err)
+		return err;
+	err = xa_insert(&tnet->sessions, id, ctx, GFP_KERNEL_ACCOUNT);
+	if (err) {
+		tls_handoff_pending_sub(tnet, ctx->uid);
+		return err;
+	}
+	ctx->id = id;
+	return 0;
+}
+
 /**
  * tls_handoff_upcall_add() - announce a handshake to the least recently used agent
  * @ctx: the context, locked, in a handshake; gets its id
@@ -80,7 +99,6 @@ int tls_handoff_upcall_add(struct tls_handoff_ctx *ctx)
 	struct tls_handoff_handshake *handshake = ctx->handshake;
 	struct tls_handoff_net *tnet = ctx->net;
 	struct tls_handoff_agent *agent;
-	u64 id = atomic64_inc_return(&tls_handoff_last_id);
 	bool first;
 	int err;
 
@@ -91,15 +109,9 @@ int tls_handoff_upcall_add(struct tls_handoff_ctx *ctx)
 		err = -ESRCH;
 		goto unlock;
 	}
-	err = tls_handoff_pending_add(tnet, ctx->uid);
+	err = tls_handoff_session_add(ctx);
 	if (err)
 		goto unlock;
-	err = xa_insert(&tnet->sessions, id, ctx, GFP_KERNEL_ACCOUNT);
-	if (err) {
-		tls_handoff_pending_sub(tnet, ctx->uid);
-		goto unlock;
-	}
-	ctx->id = id;
 	first = list_empty(&agent->waiting);
 	list_add_tail(&handshake->link, &agent->waiting);
 	list_move_tail(&agent->link, &tnet->agents);
@@ -107,12 +119,29 @@ int tls_handoff_upcall_add(struct tls_handoff_ctx *ctx)
 	 * One READY until there is nothing to ACCEPT: thousands would leave no room in the
 	 * receive buffer for the answers. What fills it now wakes the agent as well.
 	 */
-	err = first ? tls_handoff_send_ready(agent, id) : 0;
+	err = first ? tls_handoff_send_ready(agent, ctx->id) : 0;
 	if (err == -ENOBUFS || err == -EAGAIN)
 		err = 0;
 unlock:
 	mutex_unlock(&tnet->lock);
 	return err == -ECONNREFUSED ? -ESRCH : err;
+}
+
+/**
+ * tls_handoff_upcall_adopt() - a handshake whose agent brought the connection itself
+ * @ctx: the context, locked, in a handshake; gets its id
+ *
+ * Return: 0, -ENOBUFS if too many are pending, -ENOMEM.
+ */
+int tls_handoff_upcall_adopt(struct tls_handoff_ctx *ctx)
+{
+	int err;
+
+	lockdep_assert_held(&ctx->lock);
+	mutex_lock(&ctx->net->lock);
+	err = tls_handoff_session_add(ctx);
+	mutex_unlock(&ctx->net->lock);
+	return err;
 }
 
 /**
@@ -517,7 +546,8 @@ int tls_handoff_nl_done_doit(struct sk_buff *skb, struct genl_info *info)
 
 	mutex_lock(&ctx->lock);
 	if (ctx->state == TLS_HANDOFF_STATE_HANDSHAKE) {
-		if (ctx->handshake->portid != info->snd_portid) {
+		/* Of an adopted one there is no port: its agent knows it by its session fd */
+		if (!ctx->consumer && ctx->handshake->portid != info->snd_portid) {
 			err = -EPERM;
 			goto unlock;
 		}

@@ -58,7 +58,7 @@ enum {
 	TLS_HANDOFF_SERVER_NAME = 67,	/* string, server: the SNI received */
 	TLS_HANDOFF_ERROR = 68,		/* string: why it failed; any time */
 	TLS_HANDOFF_EXPORTER = 69,	/* struct tls_handoff_exporter */
-	TLS_HANDOFF_SESSION_FD = 70,	/* int, CAP_NET_ADMIN */
+	TLS_HANDOFF_SESSION_FD = 70,	/* int: role, overwritten with the fd; adopts */
 
 	/* on the session fd: set only */
 	TLS_HANDOFF_CONTINUE = 96,	/* u32: TLS_HANDOFF_CONTINUE_* */
