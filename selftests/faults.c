@@ -97,6 +97,15 @@ static int step_accept(struct life *life)
 	return pair_accept(&life->pair);
 }
 
+/* Instead of START and ACCEPT */
+static int step_adopt(struct life *life)
+{
+	int err = agent_adopt(life->pair.app, TLS_HANDOFF_CLIENT, &life->pair.session);
+
+	life->pair.id = get_info(life->pair.app).session_id;
+	return err;
+}
+
 static int step_handshake_bytes(struct life *life)
 {
 	if (send(life->pair.session, "hello", 5, MSG_DONTWAIT) != 5 ||
@@ -220,12 +229,22 @@ static int peer_before(struct life *life, int (*step)(struct life *life))
 }
 
 static int (*const steps[])(struct life *life) = {
-	step_take_over, step_options, step_start, step_accept, step_handshake_bytes, step_keys,
-	step_done, step_send, step_receive, step_divert, step_update, step_results, step_export,
-	step_attach, step_shutdown, step_close,
+	step_take_over, step_options, step_start, step_accept, step_adopt, step_handshake_bytes,
+	step_keys, step_done, step_send, step_receive, step_divert, step_update, step_results,
+	step_export, step_attach, step_shutdown, step_close,
 };
 
 #define STEPS ((int)ARRAY_SIZE(steps))
+
+static bool has_step(int (*step)(struct life *life), int (*faulty)(struct life *life))
+{
+	/* It waits for an answer that does not come */
+	if (step == step_export || step == step_adopt)
+		return step == faulty;
+	if (step == step_start || step == step_accept)
+		return faulty != step_adopt;
+	return true;
+}
 
 /*
  * A life in which the @nth allocation of @faulty fails. Its end is where that step, or
@@ -250,8 +269,7 @@ static int live(int faulty, int nth)
 	set_nonblock(life.pair.app, true);
 	err = 0;
 	for (int i = 0; i < STEPS && !err; i++) {
-		/* It waits for an answer that does not come */
-		if (steps[i] == step_export && i != faulty)
+		if (!has_step(steps[i], steps[faulty]))
 			continue;
 		if (steps[i] == step_send)
 			set_nonblock(life.pair.app, false);
@@ -298,6 +316,11 @@ FIXTURE_VARIANT_ADD(faults, in_start)
 FIXTURE_VARIANT_ADD(faults, in_accept)
 {
 	.step = step_accept,
+};
+
+FIXTURE_VARIANT_ADD(faults, in_adopt)
+{
+	.step = step_adopt,
 };
 
 FIXTURE_VARIANT_ADD(faults, in_handshake_bytes)

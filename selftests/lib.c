@@ -328,6 +328,16 @@ int agent_attach(struct agent *agent, uint64_t id, int *ret_fd)
 	return err;
 }
 
+int agent_adopt(int fd, int role, int *ret_session)
+{
+	socklen_t length = sizeof(role);
+
+	if (getsockopt(fd, SOL_TLS_HANDOFF, TLS_HANDOFF_SESSION_FD, &role, &length))
+		return -errno;
+	*ret_session = role;
+	return 0;
+}
+
 int agent_dump(struct agent *agent, void (*each)(uint64_t id, uint32_t state, void *arg),
 	       void *arg)
 {
@@ -546,6 +556,17 @@ int pair_start(struct pair *pair, int family)
 	int err = pair_prepare(pair, family);
 
 	return err ? err : pair_begin(pair, TLS_HANDOFF_CLIENT);
+}
+
+int pair_adopt(struct pair *pair, int family, int role)
+{
+	int err = pair_prepare(pair, family);
+
+	if (!err)
+		err = agent_adopt(pair->app, role, &pair->session);
+	if (!err)
+		pair->id = get_info(pair->app).session_id;
+	return err;
 }
 
 int pair_finish(struct pair *pair, const struct done *done)

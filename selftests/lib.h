@@ -78,6 +78,8 @@ struct done {
 int agent_accept(struct agent *agent, struct accepted *ret_accepted);
 int agent_done(struct agent *agent, const struct done *done);
 int agent_attach(struct agent *agent, uint64_t id, int *ret_fd);
+/* TLS_HANDOFF_SESSION_FD: adopts the connection of @fd. 0 or -errno. */
+int agent_adopt(int fd, int role, int *ret_session);
 /* GET: @each is told of every session. 0 or -errno. */
 int agent_dump(struct agent *agent, void (*each)(uint64_t id, uint32_t state, void *arg),
 	       void *arg);
@@ -144,6 +146,8 @@ int pair_begin(struct pair *pair, uint32_t role);
 int pair_start(struct pair *pair, int family);
 /* Keys, DONE (%NULL: success), and the peer's keys */
 int pair_finish(struct pair *pair, const struct done *done);
+/* The same without START: the agent adopts the socket, as a kernel consumer's */
+int pair_adopt(struct pair *pair, int family, int role);
 /* All of these: ready for data */
 int pair_open(struct pair *pair, int family, uint16_t version, uint16_t cipher);
 
