@@ -31,10 +31,10 @@ void tls_handoff_consumer_wake(struct tls_handoff_ctx *ctx)
 	if (tls_handoff_state(ctx) == TLS_HANDOFF_STATE_HANDSHAKE)
 		return;
 	lock_sock(sk);
-	READ_ONCE(sk->sk_data_ready)(sk);
+	sk->sk_data_ready(sk);
 	if (test_bit(TLS_HANDOFF_BIT_RX_READY, &ctx->flags))
 		tls_sw_ctx_rx(tls_get_ctx(sk))->saved_data_ready(sk);
-	READ_ONCE(sk->sk_write_space)(sk);
+	sk->sk_write_space(sk);
 	release_sock(sk);
 }
 
