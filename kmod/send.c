@@ -269,6 +269,29 @@ static int tls_handoff_consumer_close(struct tls_handoff_ctx *ctx, struct msghdr
 	return size;
 }
 
+/*
+ * knfsd asks for its handshake before it has sent the answer, in plaintext, that the client
+ * waits for (svcauth_tls_accept()). A server has nothing else to send before it has heard
+ * of the client. False if the caller is to wait for the handshake.
+ */
+static bool tls_handoff_consumer_plain(struct tls_handoff_ctx *ctx, struct msghdr *msg,
+				       size_t size, int *ret)
+{
+	bool plain;
+
+	mutex_lock(&ctx->lock);
+	plain = ctx->state == TLS_HANDOFF_STATE_HANDSHAKE && ctx->role == TLS_HANDOFF_SERVER &&
+		!test_bit(TLS_HANDOFF_BIT_TALKED, &ctx->flags) &&
+		!test_bit(TLS_HANDOFF_BIT_TX_READY, &ctx->flags);
+	if (plain) {
+		/* The agent waits for the lock */
+		msg->msg_flags |= MSG_DONTWAIT;
+		*ret = ctx->inner.ops->sendmsg(&ctx->inner, msg, size);
+	}
+	mutex_unlock(&ctx->lock);
+	return plain;
+}
+
 /* All that tls_handoff_sendmsg() promises */
 static noinline int tls_handoff_sendmsg_any(struct socket *app, struct msghdr *msg, size_t size)
 {
@@ -283,6 +306,8 @@ static noinline int tls_handoff_sendmsg_any(struct socket *app, struct msghdr *m
 			tls_handoff_plain_leave(ctx);
 			return ret;
 		}
+		if (ctx->consumer && tls_handoff_consumer_plain(ctx, msg, size, &ret))
+			return ret;
 		ret = tls_handoff_wait_ready(ctx, sock_sndtimeo(sk, msg->msg_flags & MSG_DONTWAIT));
 		if (tls_handoff_state(ctx) == TLS_HANDOFF_STATE_FAILED)
 			return tls_handoff_broken_pipe(ctx, msg->msg_flags);

@@ -233,6 +233,20 @@ static bool tls_handoff_session_readable(struct socket *sock)
 	return tls_handoff_session_poll(NULL, sock, NULL) & (EPOLLIN | EPOLLHUP | EPOLLERR);
 }
 
+static int tls_handoff_session_recv_bytes(struct tls_handoff_ctx *ctx, struct msghdr *msg,
+					  size_t size)
+{
+	int ret;
+
+	/* With its key there what comes is data, which is the program's alone */
+	if (test_bit(TLS_HANDOFF_BIT_RX_READY, &ctx->flags))
+		return -EAGAIN;
+	ret = ctx->inner.ops->recvmsg(&ctx->inner, msg, size, MSG_DONTWAIT);
+	if (ret > 0)
+		set_bit(TLS_HANDOFF_BIT_TALKED, &ctx->flags);
+	return ret;
+}
+
 static int tls_handoff_session_recvmsg(struct socket *sock, struct msghdr *msg, size_t size,
 				       int flags)
 {
@@ -247,10 +261,8 @@ static int tls_handoff_session_recvmsg(struct socket *sock, struct msghdr *msg, 
 	add_wait_queue(&sock->wq.wait, &wait);
 	for (;;) {
 		mutex_lock(&ctx->lock);
-		/* With its key there what comes is data, which is the program's alone */
 		if (ctx->state == TLS_HANDOFF_STATE_HANDSHAKE)
-			ret = test_bit(TLS_HANDOFF_BIT_RX_READY, &ctx->flags) ? -EAGAIN :
-			      ctx->inner.ops->recvmsg(&ctx->inner, msg, size, MSG_DONTWAIT);
+			ret = tls_handoff_session_recv_bytes(ctx, msg, size);
 		else
 			ret = tls_handoff_session_recv_record(ctx, msg, size);
 		mutex_unlock(&ctx->lock);
@@ -367,6 +379,7 @@ static int tls_handoff_session_sendmsg(struct socket *sock, struct msghdr *msg, 
 		   !test_bit(TLS_HANDOFF_BIT_TX_READY, &ctx->flags)) {
 		msg->msg_controllen = 0;
 		msg->msg_flags = MSG_DONTWAIT | MSG_NOSIGNAL;
+		set_bit(TLS_HANDOFF_BIT_TALKED, &ctx->flags);
 		ret = ctx->inner.ops->sendmsg(&ctx->inner, msg, size);
 	} else {
 		ret = tls_handoff_session_send_record(ctx, msg, size);

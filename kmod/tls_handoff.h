@@ -189,6 +189,7 @@ enum {
 	TLS_HANDOFF_BIT_PARTIAL,	/* and in the middle of a record */
 	TLS_HANDOFF_BIT_TRUNCATION_EOF,
 	TLS_HANDOFF_BIT_PEER_CERT,
+	TLS_HANDOFF_BIT_TALKED,		/* the session fd sent, or got, bytes of the handshake */
 	TLS_HANDOFF_BIT_TX_READY,	/* TLS_TX was set */
 	TLS_HANDOFF_BIT_RX_READY,
 	TLS_HANDOFF_BIT_TX_WAITED,	/* the session fd waits for tx_mutex */

@@ -230,7 +230,7 @@ TEST_F(adopt, calls_wait_for_the_handshake)
 	struct call call = { .buffer = self->in, .size = 16 };
 	struct task task;
 
-	ASSERT_EQ(0, pair_adopt(p, AF_INET, TLS_HANDOFF_SERVER));
+	ASSERT_EQ(0, pair_adopt(p, AF_INET, TLS_HANDOFF_CLIENT));
 	EXPECT_EQ(-1, send(p->app, "x", 1, MSG_DONTWAIT));
 	EXPECT_EQ(EAGAIN, errno);
 	call.fd = p->app;
@@ -239,6 +239,32 @@ TEST_F(adopt, calls_wait_for_the_handshake)
 	ASSERT_EQ(0, pair_finish(p, NULL));
 	ASSERT_EQ(4, send(p->peer, "data", 4, 0));
 	EXPECT_EQ(4, task_end(&task));
+}
+
+/* knfsd asks for its handshake before it has sent the answer to STARTTLS */
+TEST_F(adopt, server_may_send_plaintext_until_it_hears_of_the_client)
+{
+	struct pair *p = &self->pair;
+
+	for (int first = 0; first < 3; first++) {
+		ASSERT_EQ(0, pair_adopt(p, AF_INET, TLS_HANDOFF_SERVER));
+		ASSERT_EQ(5, send(p->app, "go on", 5, 0));
+		expect_data(_metadata, p->peer, "go on");
+		if (!first) {
+			ASSERT_EQ(5, send(p->peer, "hello", 5, 0));
+			expect_data(_metadata, p->session, "hello");
+		} else if (first == 1) {
+			ASSERT_EQ(5, send(p->session, "hello", 5, 0));
+			expect_data(_metadata, p->peer, "hello");
+		} else {
+			struct keys keys = pair_keys(p, TO_PEER, 0);
+
+			ASSERT_EQ(0, keys_install(p->session, &keys, NULL));
+		}
+		EXPECT_EQ(-1, send(p->app, "x", 1, MSG_DONTWAIT));
+		EXPECT_EQ(EAGAIN, errno);
+		pair_close_sockets(p);
+	}
 }
 
 static void count_session(uint64_t id, uint32_t state, void *arg)
