@@ -14,6 +14,8 @@
 
 /* Connections that the worker takes from TCP before other work has its turn */
 #define TLS_HANDOFF_ACCEPT_BATCH	64
+/* When it tries again after there was no memory for one: nobody may come to wake it */
+#define TLS_HANDOFF_ACCEPT_AGAIN	max(HZ / 10, 1)
 
 /**
  * struct tls_handoff_listener - what START makes of a listening socket
@@ -34,7 +36,7 @@ struct tls_handoff_listener {
 	struct cgroup *cgroup;
 	bool accept_ready;
 	wait_queue_entry_t wait;
-	struct work_struct work;
+	struct delayed_work work;
 
 	spinlock_t lock;	/* protects the fields below, and the links of children */
 	struct list_head running;
@@ -59,6 +61,12 @@ struct tls_handoff_child {
 	struct socket *app;
 	bool ready;
 };
+
+/* What waits for its time comes at once with 0 */
+static void tls_handoff_listener_queue(struct tls_handoff_listener *listener, unsigned long delay)
+{
+	mod_delayed_work(system_dfl_wq, &listener->work, delay);
+}
 
 /**
  * tls_handoff_child_done() - a handshake is over, or a connection failed afterwards
@@ -91,7 +99,7 @@ void tls_handoff_child_done(struct tls_handoff_ctx *ctx)
 		read_unlock_bh(&sk->sk_callback_lock);
 	} else {
 		list_move_tail(&child->link, &listener->failed);
-		queue_work(system_dfl_wq, &listener->work);
+		tls_handoff_listener_queue(listener, 0);
 	}
 unlock:
 	spin_unlock(&listener->lock);
@@ -179,8 +187,8 @@ static struct tls_handoff_child *tls_handoff_child_new(struct tls_handoff_listen
 	return child;
 }
 
-/* Takes a connection from TCP and starts its handshake; false if there is none */
-static bool tls_handoff_child_start(struct tls_handoff_listener *listener)
+/* Takes a connection from TCP and starts its handshake: 0, -EAGAIN if there is none, -ENOMEM */
+static int tls_handoff_child_start(struct tls_handoff_listener *listener)
 {
 	struct tls_handoff_ctx *ctx, *listening = listener->ctx;
 	struct proto_accept_arg arg = { .flags = O_NONBLOCK };
@@ -189,7 +197,7 @@ static bool tls_handoff_child_start(struct tls_handoff_listener *listener)
 
 	child = tls_handoff_child_new(listener);
 	if (!child)
-		return false;
+		return -ENOMEM;
 	sk = READ_ONCE(listening->sk->sk_prot)->accept(listening->sk, &arg);
 	if (!sk)
 		goto free;
@@ -212,14 +220,14 @@ static bool tls_handoff_child_start(struct tls_handoff_listener *listener)
 		list_move_tail(&child->link, &listener->failed);
 		spin_unlock(&listener->lock);
 	}
-	return true;
+	return 0;
 
 drop:
 	tls_handoff_stat_inc(listening->net, TLS_HANDOFF_STAT_ACCEPT_DROPPED);
 free:
 	sock_release(child->app);
 	kfree(child);
-	return sk;
+	return sk ? 0 : -EAGAIN;
 }
 
 /* Ready connections are as many as the backlog allows, and so are TCP's behind them */
@@ -234,18 +242,22 @@ static bool tls_handoff_wants_more(const struct tls_handoff_listener *listener)
 static void tls_handoff_listener_work(struct work_struct *work)
 {
 	struct tls_handoff_listener *listener =
-		container_of(work, struct tls_handoff_listener, work);
+		container_of(to_delayed_work(work), struct tls_handoff_listener, work);
 	int batch = TLS_HANDOFF_ACCEPT_BATCH;
+	int err = 0;
 
 	while (batch-- && tls_handoff_wants_more(listener)) {
 		if (tls_handoff_pending_full(listener->ctx->net, listener->ctx->uid))
 			tls_handoff_make_room(listener);
-		if (!tls_handoff_child_start(listener))
+		err = tls_handoff_child_start(listener);
+		if (err)
 			break;
 	}
 	tls_handoff_children_drop(listener, &listener->failed);
 	if (batch < 0)
-		queue_work(system_dfl_wq, &listener->work);
+		tls_handoff_listener_queue(listener, 0);
+	else if (err == -ENOMEM)
+		tls_handoff_listener_queue(listener, TLS_HANDOFF_ACCEPT_AGAIN);
 }
 
 /* In TCP's wake-up, by a new connection or by a ready one */
@@ -256,7 +268,7 @@ static int tls_handoff_listener_woken(wait_queue_entry_t *wait, unsigned int mod
 		container_of(wait, struct tls_handoff_listener, wait);
 
 	if (tls_handoff_wants_more(listener))
-		queue_work(system_dfl_wq, &listener->work);
+		tls_handoff_listener_queue(listener, 0);
 	return 0;
 }
 
@@ -286,7 +298,7 @@ int tls_handoff_listener_start(struct tls_handoff_ctx *ctx)
 	listener->ctx = ctx;
 	listener->cgroup = tls_handoff_caller(ctx);
 	listener->accept_ready = ctx->params && ctx->params->accept_ready;
-	INIT_WORK(&listener->work, tls_handoff_listener_work);
+	INIT_DELAYED_WORK(&listener->work, tls_handoff_listener_work);
 	spin_lock_init(&listener->lock);
 	INIT_LIST_HEAD(&listener->running);
 	INIT_LIST_HEAD(&listener->ready);
@@ -298,7 +310,7 @@ int tls_handoff_listener_start(struct tls_handoff_ctx *ctx)
 		init_waitqueue_func_entry(&listener->wait, tls_handoff_listener_woken);
 		add_wait_queue(&ctx->app->wq.wait, &listener->wait);
 		/* For those that came before */
-		queue_work(system_dfl_wq, &listener->work);
+		tls_handoff_listener_queue(listener, 0);
 	}
 	return 0;
 }
@@ -318,7 +330,7 @@ void tls_handoff_listener_stop(struct tls_handoff_ctx *ctx)
 	spin_lock(&listener->lock);
 	listener->closing = true;
 	spin_unlock(&listener->lock);
-	cancel_work_sync(&listener->work);
+	cancel_delayed_work_sync(&listener->work);
 	/* Nobody moves them any more */
 	tls_handoff_children_drop(listener, &listener->failed);
 	tls_handoff_children_drop(listener, &listener->ready);
@@ -428,7 +440,7 @@ static int tls_handoff_accept_ready(struct tls_handoff_listener *listener, struc
 	arg->is_empty = !READ_ONCE(listener->ready_count);
 	/* There may have been no room for more */
 	if (tls_handoff_wants_more(listener))
-		queue_work(system_dfl_wq, &listener->work);
+		tls_handoff_listener_queue(listener, 0);
 	return 0;
 }
 
