@@ -498,4 +498,68 @@ TEST_F_TIMEOUT(listening_faults, leave_nothing_behind_and_nothing_plain, 300)
 	}
 }
 
+/* From now on the next allocation from the slab cache fails, whoever asks for it */
+static int fail_next_socket(bool on)
+{
+	int fd = open("/sys/kernel/slab/sock_inode_cache/failslab", O_WRONLY | O_CLOEXEC);
+	int err;
+
+	if (fd < 0)
+		return -errno;
+	err = write(fd, on ? "1" : "0", 1) == 1 ? 0 : -errno;
+	close(fd);
+	if (!err)
+		err = set_knob("cache-filter", on ? "Y" : "N");
+	if (!err)
+		err = set_knob("times", "1");
+	return err ? err : set_knob("probability", on ? "100" : "0");
+}
+
+/* How many more will fail */
+static int failures_left(void)
+{
+	char text[16] = "";
+	int fd = open("/sys/kernel/debug/failslab/times", O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0 || read(fd, text, sizeof(text) - 1) <= 0)
+		return -EIO;
+	close(fd);
+	return atoi(text);
+}
+
+static bool is_accepted(void *arg)
+{
+	struct pair *p = arg;
+
+	return !pair_accept(p);
+}
+
+TEST_F(listening_faults, connection_that_there_was_no_memory_for_is_taken_later)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET,
+				       .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	socklen_t length = sizeof(address);
+	struct pair pair = PAIR_NONE;
+
+	pair.peer = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	ASSERT_EQ(0, agent_open(&pair.agent));
+	ASSERT_EQ(0, bind(listener, (void *)&address, length));
+	ASSERT_EQ(0, listen(listener, 4));
+	ASSERT_EQ(0, getsockname(listener, (void *)&address, &length));
+	ASSERT_EQ(0, take_over(listener));
+	ASSERT_EQ(0, set_u32(listener, TLS_HANDOFF_ACCEPT_READY, 1));
+	ASSERT_EQ(0, start(listener, TLS_HANDOFF_SERVER));
+
+	/* The socket that stands in for the program's */
+	ASSERT_EQ(0, fail_next_socket(true));
+	ASSERT_EQ(0, connect(pair.peer, (void *)&address, length));
+	EXPECT_TRUE(until(is_accepted, &pair));
+	EXPECT_EQ(0, failures_left());
+	EXPECT_EQ(0, fail_next_socket(false));
+	pair_close(&pair);
+	close(listener);
+	EXPECT_TRUE(nothing_left());
+}
+
 TEST_HARNESS_MAIN
