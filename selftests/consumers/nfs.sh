@@ -14,7 +14,9 @@ nfs_transfer() {
 	nfs_daemons "$3" "$4"
 	nfs_server "$([ "$1" = mtls ] && echo mtls || echo tls:mtls)"
 	expect_nfs_mount "$1"
-	nfs_copy "$2"
+	on client grep -q "xprtsec=$1," /proc/self/mounts || fail "mounted without $1"
+	nfs_write "$2"
+	nfs_read "$2"
 	nfs_umount
 }
 
