@@ -152,7 +152,7 @@ expect_updates() {
 		fail "the $1 has seen $count key updates ($2), not $3: $(tail -n 3 "$1.log")"
 }
 
-# data SIZE: bytes that no short pattern repeats in, the same each time.
+# data SIZE: the same bytes each time, without a pattern.
 data() {
 	openssl enc -aes-128-ctr -K 00112233445566778899aabbccddeeff \
 		-iv 000102030405060708090a0b0c0d0e0f < /dev/zero 2> /dev/null | head -c "$1"

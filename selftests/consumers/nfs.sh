@@ -20,58 +20,69 @@ nfs_transfer() {
 	nfs_umount
 }
 
-# refused WHO PATTERN: who's log says why.
-expect_refused() {
-	! nfs_mount "$1" "$2" || fail "it was mounted"
-	until_true refusal_is_logged "$3" "$4"
+# replace_daemon SIDE WHICH PROFILE IDENTITY [LINE...]: the next one with another identity.
+replace_daemon() {
+	kill -TERM "${daemons[$1]}"
+	until_true has_ended "${daemons[$1]}"
+	: > "$1.log"
+	daemon "$@"
 }
 
-# refusal_is_logged SIDE PATTERN: by ours with the errno; by the other one with less.
-refusal_is_logged() {
+# expect_refused XPRTSEC NAME SIDE PATTERN: SIDE's daemon says why.
+expect_refused() {
+	! nfs_mount "$1" "$2" || fail "it was mounted, with $(tail -n 1 "$3.conf")"
 	if [ "$ours" = ours ]; then
-		has_line "$1.log" "handshake failed: .*$2"
+		expect_log "$3" "handshake failed: .*$4"
 	else
-		has_line "$1.log" 'verification failed\|Handshake .* was unsuccessful\|Failed to\|certificate'
+		expect_log "$3" 'erification failed\|was unsuccessful\|Failed to\|no certificate'
 	fi
 }
 
-# The server is not who the client meant.
-nfs_refused_server() {	# SERVER'S IDENTITY NAME PATTERN
+nfs_wrong_servers() {
 	two_sides
-	nfs_daemons "$ours" "$ours" tpm "$1"
+	nfs_daemons "$ours" "$ours"
 	nfs_server none:tls:mtls
-	expect_refused tls "$2" client "$3"
+	expect_refused tls wrong.test client 'name wrong.test,.*EKEYREJECTED'
+	for each in rogue:EKEYREJECTED expired:EKEYEXPIRED revoked:EKEYREVOKED; do
+		replace_daemon server "$ours" nfsd "${each%:*}"
+		: > client.log
+		expect_refused tls server.test client "${each#*:}"
+	done
+	replace_daemon server "$ours" nfsd tpm
+	expect_nfs_mount tls
 }
 
-# The client is not who the server wants.
-nfs_refused_client() {	# CLIENT'S IDENTITY PATTERN
+nfs_wrong_clients() {
 	two_sides
-	nfs_daemons "$ours" "$ours" "$1" tpm
+	nfs_daemons "$ours" "$ours" none
 	nfs_server mtls
-	expect_refused mtls server.test server "$2"
+	! nfs_mount mtls || fail "it was mounted without a certificate"
+	for each in rogue:EKEYREJECTED expired:EKEYEXPIRED revoked:EKEYREVOKED; do
+		replace_daemon client "$ours" nfs "${each%:*}"
+		: > server.log
+		expect_refused mtls server.test server "${each#*:}"
+	done
+	replace_daemon client "$ours" nfs tpm
+	expect_nfs_mount mtls
 }
 
 # What the export asks for, whatever the handshake has brought.
-nfs_export_refuses() {	# XPRTSEC OF THE EXPORT, OF THE CLIENT
+nfs_exports_decide() {
+	local takes lacks
 	two_sides
 	nfs_daemons "$ours" "$ours"
-	nfs_server "$1"
-	! nfs_mount "$2" || fail "an export with xprtsec=$1 was mounted with xprtsec=$2"
-	expect_nfs_mount mtls
-	echo words > words
-	on client cp words mnt/words
-	nfs_umount
-}
-
-nfs_export_takes_both() {
-	two_sides
-	nfs_daemons "$ours" "$ours"
-	nfs_server tls:mtls
-	! nfs_mount none || fail "it was mounted without TLS"
-	for each in tls mtls; do
-		expect_nfs_mount "$each"
-		on client touch "mnt/$each"
-		nfs_umount
+	nfs_server none
+	for each in 'mtls/none tls/mtls' 'tls:mtls/none/tls mtls'; do
+		IFS=/ read -r xprtsec lacks takes <<< "$each"
+		nfs_export "$xprtsec"
+		for each in $lacks; do
+			! nfs_mount "$each" || fail "an export with $xprtsec takes $each"
+		done
+		for each in $takes; do
+			expect_nfs_mount "$each"
+			on client touch "mnt/$each"
+			nfs_umount
+		done
 	done
 }
 
@@ -86,14 +97,6 @@ for each in tls mtls; do
 	add "consumers.nfs.$each.ktls_utils_is_the_client" \
 		nfs_transfer "$each" "$MiB" ktls-utils "$ours"
 done
-add consumers.nfs.wrong_name_is_refused nfs_refused_server tpm wrong.test 'wrong.test'
-add consumers.nfs.server_of_untrusted_ca_is_refused nfs_refused_server rogue server.test \
-	'EKEYREJECTED'
-add consumers.nfs.revoked_server_is_refused nfs_refused_server revoked server.test \
-	'EKEYREVOKED\|revoked'
-add consumers.nfs.client_without_certificate_is_refused nfs_refused_client none 'certificate'
-add consumers.nfs.client_of_untrusted_ca_is_refused nfs_refused_client rogue 'EKEYREJECTED'
-add consumers.nfs.revoked_client_is_refused nfs_refused_client revoked 'EKEYREVOKED\|revoked'
-add consumers.nfs.export_with_mtls_refuses_tls nfs_export_refuses mtls tls
-add consumers.nfs.export_with_mtls_refuses_plaintext nfs_export_refuses mtls none
-add consumers.nfs.export_with_tls_and_mtls_takes_both_and_no_plaintext nfs_export_takes_both
+add consumers.nfs.servers_of_wrong_name_or_certificate_are_refused nfs_wrong_servers
+add consumers.nfs.clients_without_a_valid_certificate_are_refused nfs_wrong_clients
+add consumers.nfs.exports_refuse_what_their_xprtsec_lacks nfs_exports_decide

@@ -21,9 +21,13 @@ nfs_server() {
 	on server rpc.nfsd --no-nfs-version 3 "${2-4}" > nfsd.log 2>&1 ||
 		fail "nfsd: $(cat nfsd.log)"
 	start server mountd.log rpc.mountd --foreground --no-nfs-version 3
+	nfs_export "$1"
+	until_true has_line mountd.log 'starting'
+}
+
+nfs_export() {
 	on server exportfs -o "rw,fsid=0,no_subtree_check,no_root_squash,insecure,xprtsec=$1" \
 		"*:$PWD/export" > exportfs.log 2>&1 || fail "exportfs: $(cat exportfs.log)"
-	until_true has_line mountd.log 'starting'
 }
 
 # nfs_mount XPRTSEC [NAME [FOLDER]]: whether it could be mounted; mount.log says why not.

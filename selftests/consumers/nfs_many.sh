@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash disable=SC2154 # variables are lib.sh's
-# 200 mounts at once, each of another address of the same server: as many handshakes.
+# 200 mounts at once, each of another address of the same server: as many handshakes. NFS 4.0
+# does not find out that it is one server, and then use one connection.
 
 # server_addresses COUNT: in $addresses.
 server_addresses() {
@@ -13,6 +14,10 @@ server_addresses() {
 	on server ip -batch batch
 }
 
+# As many at a time as tlshd of ktls-utils can serve in the VM, where the kernel lets 4 requests
+# wait: with 16 it served 22 of 40 in two minutes.
+at_once=8
+
 many_mounts() {		# COUNT CLIENT SERVER
 	two_sides
 	nfs_daemons "$2" "$3"
@@ -22,15 +27,15 @@ many_mounts() {		# COUNT CLIENT SERVER
 	mkdir many
 	on client mount -t tmpfs tmpfs many
 	start client mounts.out "$here/mounts.py" "$PWD/many" \
-		"vers=4.2,xprtsec=tls,clientaddr=$client_address" "${addresses[@]}"
+		"vers=4.0,xprtsec=tls,clientaddr=0.0.0.0" "$at_once" "${addresses[@]}"
 	mounts=$started
 }
 
 expect_mounts() {
 	deadline=$patience mounts_until=$((SECONDS + patience))
 	until_true mounts_have_ended
-	[ "$(grep -c '^mounted' mounts.out)" -eq "$1" ] ||
-		fail "only $(grep -c '^mounted' mounts.out) are mounted: $(grep -v '^mounted' mounts.out | head -n 3)"
+	[ "$(grep -c ': mounted after' mounts.out)" -eq "$1" ] ||
+		fail "only $(grep -c ': mounted after' mounts.out) are mounted: $(grep -v ': mounted after' mounts.out | head -n 3)"
 }
 
 mounts_have_ended() { has_ended "$mounts" || [ $SECONDS -ge "$mounts_until" ]; }
@@ -53,5 +58,8 @@ many_mounts_at_once() {
 	expect_mounts "$1"
 }
 
-add consumers.nfs.200_mounts_at_once many_mounts_at_once 200 "$ours" "$ours"
-add consumers.nfs.200_mounts_at_once_while_tlshd_is_replaced many_mounts_and_new_daemons 200
+if [ "$ours" = ours ]; then
+	add consumers.nfs.200_mounts_while_tlshd_is_replaced many_mounts_and_new_daemons 200
+else
+	add consumers.nfs.200_mounts many_mounts_at_once 200 "$ours" "$ours"
+fi
