@@ -8,7 +8,8 @@
  * load stall COUNT FRONT	COUNT connections that say nothing, until the end of standard
  *				input
  *
- * Says "open" when they are, and reads a line before it goes on.
+ * Says "open" when they are and "moved" when data has gone through them, and reads a line
+ * before it goes on.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -140,9 +141,9 @@ static void close_all(int count)
 	}
 }
 
-static void ready(void)
+static void ready(const char *word)
 {
-	puts("open");
+	puts(word);
 	fflush(stdout);
 	getchar();
 }
@@ -160,17 +161,18 @@ int main(int argc, char **argv)
 	count = atoi(argv[2]);
 	if (argc == 4) {
 		connect_all(count, argv[3]);
-		ready();
+		ready("open");
 		return 0;
 	}
 	listener = listen_at(argv[4]);
 	connect_all(count, argv[3]);
 	accept_all(count, listener);
-	ready();
+	ready("open");
 	phase = "from the clients";
 	transfer(count, clients, servers, 1);
 	phase = "to the clients";
 	transfer(count, servers, clients, 2);
+	ready("moved");
 	phase = "closing";
 	close_all(count);
 	puts("right");

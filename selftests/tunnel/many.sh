@@ -22,11 +22,9 @@ load_is_open() {
 	has_line load.out '^open$'
 }
 
-# Each passes the tunnel twice, out as the client and in as the server: $chains are twice as
-# many connections. With a pre-shared key, as signatures would take most of the time.
-many_at_once() {
-	local count=$chains before each
-	[ "$deadline" -lt 100 ] || count=100	# the debug kernel
+# What passes this tunnel does so twice, out as the client and in as the server. With a
+# pre-shared key, as signatures would take most of the time.
+twofold_tunnel() {
 	cat > tunnel.conf <<-END
 		[service in]
 		accept = 127.0.0.1:$port
@@ -47,6 +45,13 @@ many_at_once() {
 	tunnel=$!
 	pids+=("$tunnel")
 	until_true tunnel_is_ready
+}
+
+# $chains pass the tunnel twice.
+many_at_once() {
+	local count=$chains before each
+	[ "$deadline" -lt 100 ] || count=100	# the debug kernel
+	twofold_tunnel
 	before=$(resident "$tunnel")
 	deadline=180
 	start_load open "$count" $((port + 3000)) "$(behind)"
@@ -54,10 +59,28 @@ many_at_once() {
 	[ "$each" -le 2048 ] || fail "$each bytes of the tunnel's memory for each connection"
 	[ "$(find "/proc/$tunnel/fd" -type l | wc -l)" -ge $((4 * count)) ] ||
 		fail "not all connections are open: $(tail -n 3 tunnel.log)"
+	transfer
+	end_load
+	until_true few_are_open
+}
+
+# Data goes each way through all that $load has open.
+transfer() {
+	echo >&"$go"
+	until_true has_moved
+}
+
+has_moved() { has_line load.out '^moved$' || has_failed; }
+
+has_failed() {
+	! has_ended "$load" || fail "load: $(cat load.err) $(tail -n 3 tunnel.log) $(waiting_bytes)"
+	return 1
+}
+
+end_load() {
 	echo >&"$go"
 	until_true has_ended "$load"
-	wait "$load" || fail "load: $(cat load.err) $(tail -n 3 tunnel.log) $(waiting_bytes)"
-	until_true few_are_open
+	wait "$load" || has_failed
 }
 
 # Where bytes wait that nobody takes.
@@ -65,6 +88,42 @@ waiting_bytes() { ss -Htan | awk '$2 > 0 || $3 > 0' | head -n 20; }
 
 # Nothing stays of them.
 few_are_open() { [ "$(find "/proc/$tunnel/fd" -type l | wc -l)" -lt 200 ]; }
+
+# For what is sent to somebody who does not accept; more than each processor may have unseen.
+take_memory() {
+	peer ncat -l 127.0.0.1 $((port + 4000))
+	until_true is_listening $((port + 4000))
+	kill -STOP "$peer"
+	for _ in {1..4}; do
+		head -c 8M /dev/zero > "/dev/tcp/127.0.0.1/$((port + 4000))" &
+		pids+=("$!")
+	done
+	until_true memory_is_taken
+}
+
+memory_is_taken() { [ "$(awk '$1 == "TCP:" { print $NF }' /proc/net/sockstat)" -ge 1024 ]; }
+
+# Those that are kept for the next flow, and two of flows.
+pipes_are_full() {
+	has_line load.out '^moved$' || [ "$(find "/proc/$tunnel/fd" -lname 'pipe:*' | wc -l)" -ge 6 ]
+}
+
+# TCP that has no memory does not say when it has some again.
+no_memory_for_a_while() {
+	local limits=/proc/sys/net/ipv4/tcp_mem old
+	old=$(< $limits)
+	twofold_tunnel
+	start_load open 16 $((port + 3000)) "$(behind)"
+	take_memory
+	# shellcheck disable=SC2064 # this test's variables are gone then
+	trap "echo '$old' > $limits; end_test" EXIT
+	echo "1 1 1" > $limits
+	echo >&"$go"
+	until_true pipes_are_full
+	echo "$old" > $limits
+	until_true has_moved
+	end_load
+}
 
 five_thousand_stalled() {
 	local count=5000
@@ -122,6 +181,7 @@ idle() {
 }
 
 add "tunnel.$((2 * chains))_connections_at_once" many_at_once
+add tunnel.goes_on_when_there_is_memory_again no_memory_for_a_while
 add tunnel.five_thousand_stalled_handshakes_stop_nobody five_thousand_stalled
 add tunnel.max_connections_lets_others_wait max_connections
 add tunnel.idle_connections_end idle

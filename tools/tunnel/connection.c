@@ -18,7 +18,8 @@
 #include "log.h"
 #include "starttls.h"
 
-#define LOOK_PAUSE 100 /* milliseconds between two looks at all time limits */
+#define LOOK_PAUSE  100 /* milliseconds between two looks at all time limits */
+#define RETRY_PAUSE 100 /* milliseconds until memory is asked for again */
 
 /* 1: the next step; 0: wait for events; -errno after the log line. */
 typedef int (*connection_step)(struct connection *c);
@@ -38,6 +39,7 @@ struct connection {
 	size_t address;	      /* which one is tried */
 	struct starttls *starttls;
 	uint64_t deadline; /* of the step; 0: none */
+	uint64_t retry;	   /* when a starved flow goes on; 0: none is */
 	uint64_t active;   /* when anything happened */
 	TAILQ_ENTRY(connection) all, queue;
 	char peer[ADDRESS_MAX];
@@ -116,13 +118,16 @@ static void connection_end(struct connection *c, bool reset)
 	connections->ended(c->data);
 }
 
+static void look_at(struct connections *connections, uint64_t time)
+{
+	if (time && time < connections->next_look)
+		connections->next_look = time;
+}
+
 static void limit(struct connection *c, uint32_t milliseconds)
 {
-	struct connections *connections = c->connections;
-
-	c->deadline = milliseconds ? connections->loop.now + milliseconds : 0;
-	if (c->deadline && c->deadline < connections->next_look)
-		connections->next_look = c->deadline;
+	c->deadline = milliseconds ? c->connections->loop.now + milliseconds : 0;
+	look_at(c->connections, c->deadline);
 }
 
 /* The step's first call. */
@@ -371,6 +376,10 @@ static int relay_step(struct connection *c)
 		failed = &c->connected;
 	if (failed && !(cut && failed->secure))
 		return relay_failed(c, failed, end_error(failed));
+	if (!c->retry && (c->flows[0].starved || c->flows[1].starved)) {
+		c->retry = c->connections->loop.now + RETRY_PAUSE;
+		look_at(c->connections, c->retry);
+	}
 	if (more && !c->busy) {
 		c->busy = true;
 		TAILQ_INSERT_TAIL(&c->connections->busy, c, queue);
@@ -381,11 +390,10 @@ static int relay_step(struct connection *c)
 static const connection_step server_steps[] = { offer, handshake, connect_step, greet, relay_step };
 static const connection_step client_steps[] = { connect_step, ask, handshake, relay_step };
 
-static void connection_run(struct connection *c)
+static void connection_walk(struct connection *c)
 {
 	int r;
 
-	c->active = c->connections->loop.now;
 	while (!c->dead && (r = (*c->step)(c)) != 0) {
 		if (r < 0) {
 			connection_end(c, true);
@@ -398,6 +406,12 @@ static void connection_run(struct connection *c)
 		c->step++;
 		c->begun = false;
 	}
+}
+
+static void connection_run(struct connection *c)
+{
+	c->active = c->connections->loop.now;
+	connection_walk(c);
 }
 
 void connection_new(struct connections *connections, struct settings *settings, int fd,
@@ -457,6 +471,18 @@ static void connection_late(struct connection *c)
 	connection_end(c, true);
 }
 
+/* Tries what there was no memory for. */
+static void connection_retry(struct connection *c)
+{
+	c->retry = 0;
+	for (int i = 0; i < 2; i++) {
+		if (c->flows[i].starved)
+			c->flows[i].to->writable = true;
+		c->flows[i].starved = false;
+	}
+	connection_walk(c);
+}
+
 int connections_open(struct connections *connections)
 {
 	TAILQ_INIT(&connections->all);
@@ -496,12 +522,14 @@ static void look_at_limits(struct connections *connections)
 	connections->next_look = UINT64_MAX;
 	for (c = TAILQ_FIRST(&connections->all); c; c = next) {
 		next = TAILQ_NEXT(c, all);
-		if (!c->deadline)
-			continue;
-		if (c->deadline <= connections->loop.now)
+		if (c->retry && c->retry <= connections->loop.now)
+			connection_retry(c);
+		if (!c->dead && c->deadline && c->deadline <= connections->loop.now)
 			connection_late(c);
-		else if (c->deadline < connections->next_look)
-			connections->next_look = c->deadline;
+		if (!c->dead) {
+			look_at(connections, c->retry);
+			look_at(connections, c->deadline);
+		}
 	}
 	if (connections->next_look < connections->loop.now + LOOK_PAUSE)
 		connections->next_look = connections->loop.now + LOOK_PAUSE;

@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/socket.h>
 
 #include "handoff.h"
@@ -56,6 +57,13 @@ static int fill(struct flow *flow, bool eof)
 	return 0;
 }
 
+static bool has_room(int fd)
+{
+	struct pollfd wait = { .fd = fd, .events = POLLOUT };
+
+	return poll(&wait, 1, 0) > 0 && wait.revents & POLLOUT;
+}
+
 static int empty(struct flow *flow)
 {
 	ssize_t n;
@@ -63,12 +71,16 @@ static int empty(struct flow *flow)
 	while (flow->held && flow->to->writable) {
 		n = splice(flow->pipe->out, NULL, flow->to->watch.fd, NULL, flow->held,
 			   SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
-		if (n > 0)
+		if (n > 0) {
 			flow->held -= n;
-		else if (n < 0 && errno == EAGAIN)
+			flow->starved = false;
+		} else if (n < 0 && errno == EAGAIN) {
 			flow->to->writable = false;
-		else if (n == 0 || errno != EINTR)
+			/* It is the kernel that has no room, and nobody will say when it has */
+			flow->starved = has_room(flow->to->watch.fd);
+		} else if (n == 0 || errno != EINTR) {
 			return n == 0 ? -EPIPE : -errno;
+		}
 	}
 	return 0;
 }

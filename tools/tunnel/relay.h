@@ -32,18 +32,20 @@ struct end {
  * @ended: @from has sent its end
  * @cut: and did so without a word; nothing can be sent to it any more
  * @shut: the end was passed on to @to
+ * @starved: the kernel had no memory for sending what is held; no event says when it has
  */
 struct flow {
 	struct end *from, *to;
 	struct pipe *pipe;
 	size_t held;
-	bool ended, cut, shut;
+	bool ended, cut, shut, starved;
 };
 
 /*
  * Moves what there is, and then the end.  0: nothing can be done until @from or @to becomes
- * readable or writable, or the flow has ended; 1: there is more to do, others first; -errno with
- * the end whose fault it is.  @eof: a TLS peer that closes without close_notify has ended, too.
+ * readable or writable, or for some time if it is @starved, or the flow has ended; 1: there is
+ * more to do, others first; -errno with the end whose fault it is.  @eof: a TLS peer that closes
+ * without close_notify has ended, too.
  */
 int relay_flow(struct flow *flow, struct pipes *pipes, bool eof, struct end **ret_failed);
 
