@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
+#include <linux/keyctl.h>
 #include <pwd.h>
 #include <sched.h>
 #include <stdint.h>
@@ -53,6 +54,13 @@ int sandbox_early(int last_fd)
 	    mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) < 0)
 		return -errno;
 	return 0;
+}
+
+int sandbox_leave_keyrings(void)
+{
+	long ret = syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL);
+
+	return ret < 0 && errno != ENOSYS && errno != EPERM ? -errno : 0;
 }
 
 /* An empty, read-only file system instead of the system's. */
@@ -178,6 +186,16 @@ static int sandbox_allow(scmp_filter_ctx filter, const int *syscalls, size_t cou
 	return ret;
 }
 
+static int sandbox_allow_operations(scmp_filter_ctx filter, const struct sandbox *sandbox)
+{
+	int ret = 0;
+
+	for (size_t i = 0; ret == 0 && i < sandbox->operation_count; i++)
+		ret = seccomp_rule_add(filter, SCMP_ACT_ALLOW, sandbox->operations[i].syscall, 1,
+				       SCMP_A0(SCMP_CMP_EQ, sandbox->operations[i].value));
+	return ret;
+}
+
 static int sandbox_refuse_files(scmp_filter_ctx filter)
 {
 	size_t i;
@@ -237,6 +255,8 @@ static int sandbox_filter(const struct sandbox *sandbox)
 		ret = sandbox_allow(filter, sandbox->syscalls, sandbox->syscall_count);
 	if (ret == 0)
 		ret = sandbox_allow_some(filter);
+	if (ret == 0)
+		ret = sandbox_allow_operations(filter, sandbox);
 	if (ret == 0)
 		ret = sandbox_refuse_files(filter);
 	if (ret == 0)

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/keyctl.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -18,15 +19,18 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
+#include <seccomp.h>
 
 #include "sandbox.h"
 
 #define GOOD	   0
 #define BAD	   77
 #define NO_SANDBOX 78
+#define NOBODY	   65534
 
 static const struct sandbox sandbox = { .user = "nobody" };
 
@@ -227,6 +231,75 @@ static void early_closes_files_and_forbids_cores(void **state)
 	assert_int_equal(WEXITSTATUS(status), GOOD);
 }
 
+/* A key that this process possesses, or -1 where there are no keyrings. */
+static long make_key(void)
+{
+	if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) < 0)
+		return -1;
+	return syscall(SYS_add_key, "user", "sandbox", "secret", 6, KEY_SPEC_SESSION_KEYRING);
+}
+
+static long read_key(long key)
+{
+	char secret[6];
+
+	return syscall(SYS_keyctl, KEYCTL_READ, key, secret, sizeof(secret));
+}
+
+static void who_leaves_the_keyrings_possesses_their_keys_no_more(void **state)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		long key = make_key();
+
+		if (key < 0)
+			_exit(NO_SANDBOX);
+		if (read_key(key) != 6)
+			_exit(BAD);
+		if (geteuid() == 0 && setuid(NOBODY) < 0)
+			_exit(BAD);
+		if (read_key(key) != 6 || sandbox_leave_keyrings() < 0)
+			_exit(BAD);
+		_exit(read_key(key) < 0 ? GOOD : BAD);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == NO_SANDBOX)
+		skip();
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), GOOD);
+}
+
+static const struct sandbox_operation describe_only = { SCMP_SYS(keyctl), KEYCTL_DESCRIBE };
+
+static int keyctl_in_sandbox(int operation)
+{
+	const struct sandbox keys = {
+		.user = "nobody",
+		.operations = &describe_only,
+		.operation_count = 1,
+	};
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		if (sandbox_early(STDERR_FILENO) < 0 || sandbox_enter(&keys) < 0)
+			_exit(NO_SANDBOX);
+		/* there is no such key */
+		_exit(syscall(SYS_keyctl, operation, INT32_MAX, NULL, 0) < 0 ? GOOD : BAD);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+static void one_operation_of_a_call_is_allowed_and_the_others_end_the_process(void **state)
+{
+	assert_int_equal(keyctl_in_sandbox(KEYCTL_DESCRIBE), GOOD);
+	assert_int_equal(keyctl_in_sandbox(KEYCTL_READ), 128 + SIGSYS);
+	assert_int_equal(keyctl_in_sandbox(KEYCTL_SEARCH), 128 + SIGSYS);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -240,6 +313,8 @@ int main(void)
 		cmocka_unit_test(root_becomes_the_rooms_user),
 		cmocka_unit_test(root_keeps_no_capability_and_no_file_system),
 		cmocka_unit_test(early_closes_files_and_forbids_cores),
+		cmocka_unit_test(who_leaves_the_keyrings_possesses_their_keys_no_more),
+		cmocka_unit_test(one_operation_of_a_call_is_allowed_and_the_others_end_the_process),
 	};
 
 	return cmocka_run_group_tests_name("sandbox", tests, NULL, NULL);
