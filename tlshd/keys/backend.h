@@ -68,6 +68,10 @@ int file_key_open(const char *name, const struct secret_file *file, struct keys_
 int file_psk_open(const char *name, const struct secret_file *file, struct keys_object **ret_object,
 		  struct keys_words *words);
 
+/* The same from memory, PEM or DER: a key of the kernel's */
+int memory_key_open(const char *name, const void *data, size_t length,
+		    struct keys_object **ret_object, struct keys_words *words);
+
 /* tpm.c: TSS2 PEM, and persistent handles.  The object uses @tpm, which must outlive it. */
 int tpm_key_open(struct tpm *tpm, const char *name, const struct secret_file *file,
 		 struct keys_object **ret_object, struct keys_words *words);

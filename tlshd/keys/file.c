@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Backend for keys in plain files: PEM private keys through GnuTLS, and PSKs
- * written in hexadecimal.
+ * written in hexadecimal; and for private keys that came from the kernel.
  */
 #include <ctype.h>
 #include <errno.h>
 #include <gnutls/abstract.h>
 #include <gnutls/gnutls.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -64,18 +65,26 @@ static const struct keys_backend file_key_backend = {
 	.free = file_key_free,
 };
 
-static int import_pem(const struct secret_file *file, gnutls_privkey_t key,
-		      struct keys_words *words)
+static const struct keys_backend memory_key_backend = {
+	.name = "kernel",
+	.signer = KEYS_SIGNER_SOFTWARE,
+	.sign = file_key_sign,
+	.free = file_key_free,
+};
+
+static int import(gnutls_privkey_t key, const void *data, size_t length,
+		  gnutls_x509_crt_fmt_t format, struct keys_words *words)
 {
-	gnutls_datum_t pem = { (unsigned char *)file->data, (unsigned int)file->length };
+	gnutls_datum_t datum = { (unsigned char *)data, (unsigned int)length };
 	int ret;
 
-	ret = gnutls_privkey_import_x509_raw(key, &pem, GNUTLS_X509_FMT_PEM, NULL, 0);
+	ret = gnutls_privkey_import_x509_raw(key, &datum, format, NULL, 0);
 	if (ret == GNUTLS_E_DECRYPTION_FAILED)
 		return keys_fail(words, EINVAL,
 				 "is encrypted with a password, which nobody is there to type");
 	if (ret < 0)
-		return keys_fail(words, EINVAL, "is not a PEM private key: %s",
+		return keys_fail(words, EINVAL, "is not a %s private key: %s",
+				 format == GNUTLS_X509_FMT_PEM ? "PEM" : "DER",
 				 gnutls_strerror(ret));
 	return 0;
 }
@@ -97,8 +106,9 @@ static int describe(gnutls_privkey_t key, struct keys_public *ret_public, struct
 	return ret;
 }
 
-int file_key_open(const char *name, const struct secret_file *file, struct keys_object **ret_object,
-		  struct keys_words *words)
+static int open_key(const struct keys_backend *backend, const char *name, const void *data,
+		    size_t length, gnutls_x509_crt_fmt_t format, struct keys_object **ret_object,
+		    struct keys_words *words)
 {
 	struct file_key *key;
 	int ret;
@@ -106,16 +116,13 @@ int file_key_open(const char *name, const struct secret_file *file, struct keys_
 	key = calloc(1, sizeof(*key));
 	if (!key)
 		return keys_fail(words, ENOMEM, "out of memory");
-	key->object.backend = &file_key_backend;
+	key->object.backend = backend;
 	key->object.name = strdup(name);
 	if (!key->object.name || gnutls_privkey_init(&key->key) < 0) {
 		ret = keys_fail(words, ENOMEM, "out of memory");
 		goto out;
 	}
-	ret = secret_file_private(file, words);
-	if (ret < 0)
-		goto out;
-	ret = import_pem(file, key->key, words);
+	ret = import(key->key, data, length, format, words);
 	if (ret < 0)
 		goto out;
 	ret = describe(key->key, &key->object.public, words);
@@ -127,6 +134,25 @@ out:
 	if (key)
 		file_key_free(&key->object);
 	return ret;
+}
+
+int file_key_open(const char *name, const struct secret_file *file, struct keys_object **ret_object,
+		  struct keys_words *words)
+{
+	int ret = secret_file_private(file, words);
+
+	return ret < 0 ? ret :
+			 open_key(&file_key_backend, name, file->data, file->length,
+				  GNUTLS_X509_FMT_PEM, ret_object, words);
+}
+
+int memory_key_open(const char *name, const void *data, size_t length,
+		    struct keys_object **ret_object, struct keys_words *words)
+{
+	bool pem = memmem(data, length, "-----BEGIN", strlen("-----BEGIN"));
+
+	return open_key(&memory_key_backend, name, data, length,
+			pem ? GNUTLS_X509_FMT_PEM : GNUTLS_X509_FMT_DER, ret_object, words);
 }
 
 static int file_psk_unseal(struct keys_object *object, uint8_t *secret, size_t *ret_len,

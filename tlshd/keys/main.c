@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <getopt.h>
+#include <linux/keyctl.h>
 #include <seccomp.h>
 #include <signal.h>
 #include <stdio.h>
@@ -107,10 +108,17 @@ static int enter_sandbox(void)
 {
 	/* Signers are threads that start inside: filters and credentials are per thread. */
 	static const int syscalls[] = { SCMP_SYS(clone3), SCMP_SYS(clone) };
+	/* The session keyring came from the agent: it and what is linked there stays as it is. */
+	static const struct sandbox_operation operations[] = {
+		{ SCMP_SYS(keyctl), KEYCTL_DESCRIBE },
+		{ SCMP_SYS(keyctl), KEYCTL_READ },
+	};
 	const struct sandbox sandbox = {
 		.user = "tlshd-keys",
 		.syscalls = syscalls,
 		.syscall_count = sizeof(syscalls) / sizeof(syscalls[0]),
+		.operations = operations,
+		.operation_count = sizeof(operations) / sizeof(operations[0]),
 	};
 	int ret = sandbox_enter(&sandbox);
 

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/queue.h>
 
+#include "kernel_request.h"
 #include "queue.h"
 
 /* A user; exists while it has requests waiting or is being served. */
@@ -32,6 +33,7 @@ void keys_job_free(struct keys_job *job)
 {
 	if (!job)
 		return;
+	kernel_request_free(job->kernel);
 	explicit_bzero(job, sizeof(*job));
 	free(job);
 }

@@ -18,11 +18,14 @@
 /* Requests that may wait for one signer */
 #define KEYS_MAX_PENDING_PER_SIGNER (KEYS_MAX_PENDING / KEYS_SIGNER_COUNT)
 
+struct kernel_request;
+
 /**
- * struct keys_job - one SIGN or UNSEAL on its way
+ * struct keys_job - one request on its way
  * @request: id chosen by the session handler
  * @session: session id, for the log
- * @number: of the key or PSK, as announced
+ * @number: of the key or PSK, as announced or opened
+ * @object: that key or PSK, or NULL for a request about kernel keys: @kernel, owned
  * @digest: what to sign; unused for a PSK
  * @cancelled: nobody waits for the answer any more
  * @error: 0 or a negative errno, with @words
@@ -35,6 +38,7 @@ struct keys_job {
 	uint32_t uid;
 	uint32_t number;
 	struct keys_object *object;
+	struct kernel_request *kernel;
 	uint16_t scheme;
 	uint16_t hash;
 	size_t digest_len;

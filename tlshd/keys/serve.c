@@ -12,6 +12,8 @@
 #include <unistd.h>
 
 #include "channel.h"
+#include "kernel_request.h"
+#include "kernel_table.h"
 #include "log.h"
 #include "scheme.h"
 #include "serve.h"
@@ -19,8 +21,9 @@
 
 /**
  * struct keys_server - the one connection we serve
- * @pending: request id -> struct keys_job, from SIGN or UNSEAL until it is answered
+ * @pending: request id -> struct keys_job, from the request until it is answered
  *	or, cancelled, comes back from its signer; the jobs belong to the signers
+ * @kernel: private keys that OPEN_KERNEL opened
  * @finished_fd: eventfd that the signers write to
  */
 struct keys_server {
@@ -29,6 +32,7 @@ struct keys_server {
 	struct channel *channel;
 	int result;
 	GHashTable *pending;
+	struct kernel_table *kernel;
 	int finished_fd;
 	struct event *finished;
 	struct keys_signer *signers[KEYS_SIGNER_COUNT];
@@ -47,17 +51,54 @@ static const char *words_of(const struct keys_job *job)
 	return job->words.text[0] ? job->words.text : strerror(-job->error);
 }
 
-static const struct keys_entry *entry_of(const struct keys_server *server,
-					 const struct keys_job *job)
+static bool is_kernel_number(uint32_t number)
 {
-	return job->object->backend->sign ? &server->keyset->keys[job->number] :
-					    &server->keyset->psks[job->number];
+	return number >= KEYS_KERNEL_NUMBERS;
+}
+
+/* After the last look at it */
+static void drop_job(struct keys_server *server, struct keys_job *job)
+{
+	if (!job->kernel && is_kernel_number(job->number))
+		kernel_table_put(server->kernel, job->number);
+	keys_job_free(job);
+}
+
+/* Reading kernel keys takes its turns with software keys. */
+static struct keys_signer *signer_of(const struct keys_server *server, const struct keys_job *job)
+{
+	return server->signers[job->kernel ? KEYS_SIGNER_SOFTWARE : job->object->backend->signer];
+}
+
+static const char *profile_of(const struct keys_server *server, const struct keys_job *job)
+{
+	if (is_kernel_number(job->number))
+		return "-";
+	return job->object->backend->sign ? server->keyset->keys[job->number].profile :
+					    server->keyset->psks[job->number].profile;
+}
+
+static void log_kernel_job(const struct keys_job *job)
+{
+	const struct kernel_request *request = job->kernel;
+	unsigned long long session = job->session;
+	char what[256];
+
+	kernel_request_describe(request, what, sizeof(what));
+	if (job->error)
+		log_message(LOG_WARNING, "%s, user %u, session %llu: %s", what, job->uid, session,
+			    words_of(job));
+	else if (request->type == KEYS_OPEN_KERNEL)
+		log_message(LOG_INFO, "%s opened, user %u, session %llu", what, job->uid, session);
+	else
+		log_message(LOG_INFO, "%s given out: kernel key %u, user %u, session %llu", what,
+			    request->psk.serial, job->uid, session);
 }
 
 /* Every use of a key leaves a line, whether or not somebody still waits for it. */
 static void log_job(const struct keys_server *server, const struct keys_job *job)
 {
-	const struct keys_entry *entry = entry_of(server, job);
+	const char *profile = profile_of(server, job);
 	bool psk = !job->object->backend->sign;
 	char name[256];
 
@@ -65,29 +106,81 @@ static void log_job(const struct keys_server *server, const struct keys_job *job
 	if (job->error)
 		log_message(LOG_WARNING, "%s %u \"%s\" (%s), profile %s, user %u, session %llu: %s",
 			    psk ? "PSK" : "key", job->number, name, job->object->backend->name,
-			    entry->profile, job->uid, (unsigned long long)job->session,
-			    words_of(job));
+			    profile, job->uid, (unsigned long long)job->session, words_of(job));
 	else if (psk)
 		log_message(LOG_INFO, "PSK %u (%s) given out, profile %s, user %u, request %llu",
-			    job->number, job->object->backend->name, entry->profile, job->uid,
+			    job->number, job->object->backend->name, profile, job->uid,
 			    (unsigned long long)job->request);
+	else if (is_kernel_number(job->number))
+		log_message(LOG_INFO, "%s signed %s, user %u, session %llu", name,
+			    keys_scheme_name(job->scheme, job->hash), job->uid,
+			    (unsigned long long)job->session);
 	else
 		log_message(LOG_INFO, "key %u (%s) signed %s, profile %s, user %u, session %llu",
 			    job->number, job->object->backend->name,
-			    keys_scheme_name(job->scheme, job->hash), entry->profile, job->uid,
+			    keys_scheme_name(job->scheme, job->hash), profile, job->uid,
 			    (unsigned long long)job->session);
+}
+
+static int send_kernel_secret(struct keys_server *server, const struct keys_job *job)
+{
+	const struct kernel_psk *psk = &job->kernel->psk;
+	const struct keys_kernel_secret head = {
+		.serial = htole32(psk->serial),
+		.identity_length = htole16((uint16_t)psk->identity_length),
+	};
+	uint8_t rest[KEYS_MAX_KERNEL_IDENTITY + KEYS_MAX_PSK];
+	int ret;
+
+	memcpy(rest, psk->identity, psk->identity_length);
+	memcpy(rest + psk->identity_length, psk->secret, psk->length);
+	ret = channel_send2(server->channel, KEYS_KERNEL_SECRET, job->request, false, &head,
+			    sizeof(head), rest, psk->identity_length + psk->length);
+	explicit_bzero(rest, sizeof(rest));
+	return ret;
+}
+
+static int send_opened(struct keys_server *server, const struct keys_job *job)
+{
+	struct kernel_request *request = job->kernel;
+	const struct keys_public *public = &request->object->public;
+	struct keys_opened head = {
+		.kind = htole32(public->kind),
+		.bits = htole32(public->bits),
+		.spki_length = htole32((uint32_t)public->spki_len),
+	};
+	uint8_t rest[KEYS_MAX_SPKI + KEYS_MAX_KERNEL_CERTIFICATE];
+	uint32_t number;
+	int ret;
+
+	ret = kernel_table_add(server->kernel, request->object, &number);
+	if (ret < 0)
+		return send_error(server, job->request, -ret,
+				  "too many kernel keys are in use, try again");
+	memcpy(rest, public->spki, public->spki_len);
+	memcpy(rest + public->spki_len, request->certificate_data, request->certificate_length);
+	request->object = NULL;
+	head.number = htole32(number);
+	return channel_send2(server->channel, KEYS_OPENED, job->request, false, &head, sizeof(head),
+			     rest, public->spki_len + request->certificate_length);
+}
+
+static int send_result(struct keys_server *server, const struct keys_job *job)
+{
+	if (job->error)
+		return send_error(server, job->request, -job->error, words_of(job));
+	if (!job->kernel)
+		return channel_send(server->channel,
+				    job->object->backend->sign ? KEYS_SIGNED : KEYS_SECRET,
+				    job->request, false, job->result, job->result_len);
+	return job->kernel->type == KEYS_OPEN_KERNEL ? send_opened(server, job) :
+						       send_kernel_secret(server, job);
 }
 
 static void answer(struct keys_server *server, const struct keys_job *job)
 {
-	uint16_t type = job->object->backend->sign ? KEYS_SIGNED : KEYS_SECRET;
-	int ret;
+	int ret = send_result(server, job);
 
-	if (job->error)
-		ret = send_error(server, job->request, -job->error, words_of(job));
-	else
-		ret = channel_send(server->channel, type, job->request, false, job->result,
-				   job->result_len);
 	/* A dead channel ends us by its closed callback. */
 	if (ret < 0 && ret != -EPIPE)
 		log_message(LOG_ERR, "cannot answer request %llu: %s",
@@ -96,11 +189,14 @@ static void answer(struct keys_server *server, const struct keys_job *job)
 
 static void finish(struct keys_server *server, struct keys_job *job)
 {
-	log_job(server, job);
+	if (job->kernel)
+		log_kernel_job(job);
+	else
+		log_job(server, job);
 	g_hash_table_remove(server->pending, &job->request);
 	if (!job->cancelled)
 		answer(server, job);
-	keys_job_free(job);
+	drop_job(server, job);
 }
 
 static void on_finished(evutil_socket_t fd, short what, void *arg)
@@ -121,11 +217,10 @@ static void on_finished(evutil_socket_t fd, short what, void *arg)
 /* Takes over @job. */
 static int submit(struct keys_server *server, struct keys_job *job)
 {
-	struct keys_signer *signer = server->signers[job->object->backend->signer];
 	struct keys_job *evicted = NULL;
 	int ret;
 
-	ret = keys_signer_submit(signer, job, &evicted);
+	ret = keys_signer_submit(signer_of(server, job), job, &evicted);
 	if (ret < 0) {
 		struct keys_words words;
 
@@ -134,7 +229,7 @@ static int submit(struct keys_server *server, struct keys_job *job)
 					  "too many signatures wait, user %u has to try again",
 			 job->uid);
 		ret = send_error(server, job->request, -ret, words.text);
-		keys_job_free(job);
+		drop_job(server, job);
 		return ret;
 	}
 	g_hash_table_insert(server->pending, &job->request, job);
@@ -147,15 +242,23 @@ static int submit(struct keys_server *server, struct keys_job *job)
 	return 0;
 }
 
+static struct keys_object *find_key(const struct keys_server *server, uint32_t number)
+{
+	if (is_kernel_number(number))
+		return kernel_table_find(server->kernel, number);
+	return number < server->keyset->key_count ? server->keyset->keys[number].object : NULL;
+}
+
 static int check_sign(const struct keys_server *server, const struct keys_sign *sign,
 		      size_t input_len, struct keys_words *words)
 {
+	const struct keys_object *object = find_key(server, sign->number);
 	const struct keys_public *public;
 	size_t length = keys_hash_length(sign->hash);
 
-	if (sign->number >= server->keyset->key_count)
+	if (!object)
 		return keys_fail(words, ENOKEY, "there is no key %u", sign->number);
-	public = &server->keyset->keys[sign->number].object->public;
+	public = &object->public;
 	if (!keys_scheme_fits(public->kind, sign->scheme))
 		return keys_fail(words, EINVAL, "key %u (%s) does not sign with scheme %u",
 				 sign->number, keys_kind_name(public->kind), sign->scheme);
@@ -197,7 +300,9 @@ static int on_sign(struct keys_server *server, const struct channel_message *msg
 	job->session = sign.session;
 	job->uid = sign.uid;
 	job->number = sign.number;
-	job->object = server->keyset->keys[sign.number].object;
+	job->object = is_kernel_number(sign.number) ?
+			      kernel_table_get(server->kernel, sign.number) :
+			      server->keyset->keys[sign.number].object;
 	job->scheme = sign.scheme;
 	job->hash = sign.hash;
 	job->digest_len = input_len;
@@ -231,6 +336,37 @@ static int on_unseal(struct keys_server *server, const struct channel_message *m
 	return submit(server, job);
 }
 
+static int on_kernel_request(struct keys_server *server, const struct channel_message *msg)
+{
+	struct keys_job *job;
+	int ret;
+
+	/* looked at again when there is a key to add: a refusal should cost no reading */
+	if (msg->type == KEYS_OPEN_KERNEL && kernel_table_full(server->kernel))
+		return send_error(server, msg->session, EMFILE,
+				  "too many kernel keys are in use, try again");
+	job = calloc(1, sizeof(*job));
+	ret = job ? kernel_request_parse(msg->type, msg->payload, msg->length, job) : -ENOMEM;
+	if (ret < 0) {
+		keys_job_free(job);
+		return ret == -EPROTO ? ret :
+					send_error(server, msg->session, ENOMEM,
+						   "the key holder is out of memory");
+	}
+	job->request = msg->session;
+	return submit(server, job);
+}
+
+static int on_close_kernel(struct keys_server *server, const struct channel_message *msg)
+{
+	uint32_t number;
+
+	if (msg->length != sizeof(number) || msg->session)
+		return -EPROTO;
+	memcpy(&number, msg->payload, sizeof(number));
+	return kernel_table_close(server->kernel, le32toh(number)) < 0 ? -EPROTO : 0;
+}
+
 /* An answer may cross it, so an unknown request is no mistake. */
 static int on_cancel(struct keys_server *server, const struct channel_message *msg)
 {
@@ -241,15 +377,29 @@ static int on_cancel(struct keys_server *server, const struct channel_message *m
 	job = g_hash_table_lookup(server->pending, &msg->session);
 	if (!job)
 		return 0;
-	waiting = keys_signer_cancel(server->signers[job->object->backend->signer], job->uid,
-				     job->request);
+	waiting = keys_signer_cancel(signer_of(server, job), job->uid, job->request);
 	if (!waiting) {
 		job->cancelled = true;
 		return 0;
 	}
 	g_hash_table_remove(server->pending, &waiting->request);
-	keys_job_free(waiting);
+	drop_job(server, waiting);
 	return 0;
+}
+
+static int on_request(struct keys_server *server, const struct channel_message *msg)
+{
+	/* Answers find their way back by the id: one at a time, 0 is nobody's. */
+	if (!msg->session || g_hash_table_contains(server->pending, &msg->session))
+		return -EPROTO;
+	switch (msg->type) {
+	case KEYS_SIGN:
+		return on_sign(server, msg);
+	case KEYS_UNSEAL:
+		return on_unseal(server, msg);
+	default:
+		return on_kernel_request(server, msg);
+	}
 }
 
 static int on_message(void *arg, const struct channel_message *msg)
@@ -259,10 +409,11 @@ static int on_message(void *arg, const struct channel_message *msg)
 	switch (msg->type) {
 	case KEYS_SIGN:
 	case KEYS_UNSEAL:
-		/* Answers find their way back by the id: one at a time, 0 is nobody's. */
-		if (!msg->session || g_hash_table_contains(server->pending, &msg->session))
-			return -EPROTO;
-		return msg->type == KEYS_SIGN ? on_sign(server, msg) : on_unseal(server, msg);
+	case KEYS_UNSEAL_KERNEL:
+	case KEYS_OPEN_KERNEL:
+		return on_request(server, msg);
+	case KEYS_CLOSE_KERNEL:
+		return on_close_kernel(server, msg);
 	case KEYS_CANCEL:
 		return on_cancel(server, msg);
 	default:
@@ -291,6 +442,7 @@ static void destroy(struct keys_server *server)
 		event_free(server->finished);
 	if (server->finished_fd >= 0)
 		close(server->finished_fd);
+	kernel_table_free(server->kernel);
 	g_hash_table_destroy(server->pending);
 	free(server);
 }
@@ -307,6 +459,8 @@ int keys_server_new(struct event_base *base, int fd, const struct keyset *keyset
 	server->keyset = keyset;
 	server->pending = g_hash_table_new(g_int64_hash, g_int64_equal);
 	server->finished_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (kernel_table_new(&server->kernel) < 0)
+		goto fail;
 	if (server->finished_fd < 0) {
 		ret = -errno;
 		goto fail;

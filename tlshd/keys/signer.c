@@ -9,6 +9,7 @@
 #include <sys/eventfd.h>
 #include <time.h>
 
+#include "kernel_request.h"
 #include "signer.h"
 
 #define SIGNER_STACK (256 * 1024) /* bytes */
@@ -30,7 +31,9 @@ static void work(struct keys_job *job)
 {
 	struct keys_object *object = job->object;
 
-	if (object->backend->sign)
+	if (job->kernel)
+		job->error = kernel_request_run(job->kernel, &job->words);
+	else if (object->backend->sign)
 		job->error = object->backend->sign(object, job->scheme, job->hash, job->digest,
 						   job->digest_len, job->result, &job->result_len,
 						   &job->words);

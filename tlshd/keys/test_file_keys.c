@@ -169,7 +169,7 @@ static void wrong_requests_get_an_error_and_the_next_is_served(void **state)
 
 static void ends(uint16_t type, uint64_t id, size_t length)
 {
-	static const uint8_t payload[1024];
+	static const uint8_t payload[2048];
 	struct harness harness;
 
 	harness_start(&harness, CONFIG);
@@ -187,6 +187,19 @@ static void broken_protocol_ends_it(void **state)
 	ends(KEYS_UNSEAL, 1, 7);
 	ends(KEYS_UNSEAL, 1, 9);
 	ends(KEYS_CANCEL, 1, 1);
+	ends(KEYS_UNSEAL_KERNEL, 1, sizeof(struct keys_unseal_kernel) - 1);
+	ends(KEYS_UNSEAL_KERNEL, 1, sizeof(struct keys_unseal_kernel)); /* neither of the two */
+	ends(KEYS_UNSEAL_KERNEL, 0, sizeof(struct keys_unseal_kernel) + 1);
+	ends(KEYS_UNSEAL_KERNEL, 1,
+	     sizeof(struct keys_unseal_kernel) + KEYS_MAX_KERNEL_IDENTITY + 1);
+	ends(KEYS_OPEN_KERNEL, 1, sizeof(struct keys_open_kernel) - 1);
+	ends(KEYS_OPEN_KERNEL, 1, sizeof(struct keys_open_kernel) + 1);
+	ends(KEYS_OPEN_KERNEL, 0, sizeof(struct keys_open_kernel));
+	ends(KEYS_CLOSE_KERNEL, 0, 3);
+	ends(KEYS_CLOSE_KERNEL, 1, 4);
+	ends(KEYS_CLOSE_KERNEL, 0, 4); /* none is open */
+	ends(KEYS_KERNEL_SECRET, 1, 0);
+	ends(KEYS_OPENED, 1, 0);
 	ends(KEYS_READY, 0, 0);
 	ends(0, 0, 0);
 	ends(0xffff, 1, 0);
@@ -209,7 +222,7 @@ static void send_random(struct harness *harness, uint32_t *seed)
 		.hash = htole16((uint16_t)(next_random(seed) % 5)),
 	};
 	static const size_t lengths[] = { 32, 32, 48, 64, 0, 1, 8, 100, 512 };
-	uint16_t type = (uint16_t)(next_random(seed) % 10 ? KEYS_SIGN : next_random(seed) % 11);
+	uint16_t type = (uint16_t)(next_random(seed) % 10 ? KEYS_SIGN : next_random(seed) % 16);
 	size_t length = lengths[next_random(seed) % 9];
 
 	for (size_t i = 0; i < sizeof(payload); i++)
@@ -217,9 +230,15 @@ static void send_random(struct harness *harness, uint32_t *seed)
 	if (type == KEYS_SIGN)
 		harness_send(harness, type, next_random(seed) % 1000, &sign, sizeof(sign), payload,
 			     length);
+	else if (type == KEYS_UNSEAL_KERNEL)
+		harness_unseal_kernel(harness, next_random(seed) % 1000, next_random(seed) % 2,
+				      next_random(seed) % 3, next_random(seed) % 2 ? "x" : NULL);
+	else if (type == KEYS_OPEN_KERNEL)
+		harness_open_kernel(harness, next_random(seed) % 1000, next_random(seed),
+				    next_random(seed));
 	else
 		harness_send(harness, type, next_random(seed) % 1000, payload,
-			     next_random(seed) % 16, NULL, 0);
+			     next_random(seed) % 32, NULL, 0);
 }
 
 static void nonsense_is_answered_or_ends_it_but_never_crashes_it(void **state)

@@ -211,7 +211,7 @@ void harness_send(struct harness *harness, uint16_t type, uint64_t id, const voi
 
 bool harness_alive(struct harness *harness)
 {
-	uint8_t message[4096];
+	uint8_t message[20480];
 	ssize_t n;
 
 	do
@@ -223,7 +223,7 @@ bool harness_alive(struct harness *harness)
 void harness_drain(struct harness *harness)
 {
 	struct pollfd ready = { .fd = harness->fd, .events = POLLIN };
-	uint8_t message[4096];
+	uint8_t message[20480];
 
 	shutdown(harness->fd, SHUT_WR);
 	do
@@ -276,6 +276,33 @@ void harness_unseal(struct harness *harness, uint64_t id, uint32_t number, uint3
 	uint32_t fields[] = { htole32(number), htole32(uid) };
 
 	harness_send(harness, KEYS_UNSEAL, id, fields, sizeof(fields), NULL, 0);
+}
+
+void harness_unseal_kernel(struct harness *harness, uint64_t id, uint32_t keyring, uint32_t serial,
+			   const char *identity)
+{
+	const struct keys_unseal_kernel unseal = {
+		.uid = htole32(1000),
+		.keyring = htole32(keyring),
+		.serial = htole32(serial),
+		.session = htole64(id + 1000000),
+	};
+
+	harness_send(harness, KEYS_UNSEAL_KERNEL, id, &unseal, sizeof(unseal), identity,
+		     identity ? strlen(identity) : 0);
+}
+
+void harness_open_kernel(struct harness *harness, uint64_t id, uint32_t certificate,
+			 uint32_t private_key)
+{
+	const struct keys_open_kernel open = {
+		.uid = htole32(1000),
+		.certificate = htole32(certificate),
+		.private_key = htole32(private_key),
+		.session = htole64(id + 1000000),
+	};
+
+	harness_send(harness, KEYS_OPEN_KERNEL, id, &open, sizeof(open), NULL, 0);
 }
 
 void harness_expect_error(struct harness *harness, uint64_t id, int error, const char *words)
@@ -346,6 +373,13 @@ static void verify_libcrypto(const uint8_t *spki, size_t spki_len, uint16_t sche
 void harness_sign_and_verify(struct harness *harness, uint32_t number, uint16_t scheme,
 			     uint16_t hash)
 {
+	harness_sign_and_verify_with(harness, number, harness->keys[number].spki,
+				     harness->keys[number].spki_len, scheme, hash);
+}
+
+void harness_sign_and_verify_with(struct harness *harness, uint32_t number, const uint8_t *spki,
+				  size_t spki_len, uint16_t scheme, uint16_t hash)
+{
 	static uint64_t id = 0x100000000;
 	struct harness_message message;
 	uint8_t digest[KEYS_MAX_DIGEST];
@@ -358,10 +392,8 @@ void harness_sign_and_verify(struct harness *harness, uint32_t number, uint16_t 
 		fail_msg("%s: %s", keys_scheme_name(scheme, hash), (char *)message.payload + 4);
 	assert_int_equal(message.type, KEYS_SIGNED);
 	assert_int_equal(message.id, id);
-	verify_gnutls(harness->keys[number].spki, harness->keys[number].spki_len, scheme, hash,
-		      digest, &message);
-	verify_libcrypto(harness->keys[number].spki, harness->keys[number].spki_len, scheme, hash,
-			 digest, &message);
+	verify_gnutls(spki, spki_len, scheme, hash, digest, &message);
+	verify_libcrypto(spki, spki_len, scheme, hash, digest, &message);
 }
 
 static pid_t read_pid(const char *path)

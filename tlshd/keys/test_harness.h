@@ -19,7 +19,7 @@ struct harness_message {
 	uint16_t type;
 	uint64_t id;
 	size_t length;
-	uint8_t payload[4096];
+	uint8_t payload[20480];
 };
 
 /**
@@ -75,11 +75,21 @@ void harness_receive(struct harness *harness, struct harness_message *message);
 void harness_sign(struct harness *harness, uint64_t id, uint32_t number, uint32_t uid,
 		  uint16_t scheme, uint16_t hash, const uint8_t *digest, size_t length);
 void harness_unseal(struct harness *harness, uint64_t id, uint32_t number, uint32_t uid);
+/* UNSEAL_KERNEL by @serial, or if that is 0 by @identity in @keyring. */
+void harness_unseal_kernel(struct harness *harness, uint64_t id, uint32_t keyring, uint32_t serial,
+			   const char *identity);
+/* OPEN_KERNEL; the answer is left to harness_receive() in both. */
+void harness_open_kernel(struct harness *harness, uint64_t id, uint32_t certificate,
+			 uint32_t private_key);
 /* An ERROR for @id (0: any) with @error and @words in its text. */
 void harness_expect_error(struct harness *harness, uint64_t id, int error, const char *words);
 /* Signs with announced key @number and lets GnuTLS and libcrypto verify it. */
 void harness_sign_and_verify(struct harness *harness, uint32_t number, uint16_t scheme,
 			     uint16_t hash);
+/* The same with a key that is not announced */
+void harness_sign_and_verify_with(struct harness *harness, uint32_t number, const uint8_t *spki,
+				  size_t spki_len, uint16_t scheme, uint16_t hash);
+
 /**
  * struct harness_tpm - a software TPM of this test
  * @tcti: how to reach it; also put into the environment as TCTI, TPM2TOOLS_TCTI and
