@@ -277,9 +277,9 @@ static int explain(struct handshake *handshake, int code)
 	if (is_wrong_psk(handshake, code)) {
 		handshake->failure.verify = TLS_HANDOFF_VERIFY_PSK;
 		failure_set(&handshake->failure, EKEYREJECTED, ALERT_DECRYPT_ERROR,
-			    "The peer has another pre-shared key for \"%.*s\" than profile \"%s\".",
+			    "The peer has another pre-shared key for \"%.*s\" than %s.",
 			    failure_cut(handshake->identity, SHOWN_IDENTITY), handshake->identity,
-			    handshake->session->profile->name);
+			    handshake->psk_key ? "the kernel's keyring" : "its profile here");
 		return -1;
 	}
 	if (code == GNUTLS_E_INSUFFICIENT_CREDENTIALS &&
@@ -477,6 +477,8 @@ static int send_done(struct handshake *handshake)
 	if (handshake->peer_certificate)
 		attr_put(&done, CHANNEL_A_PEER_CERT, handshake->peer_certificate,
 			 handshake->peer_certificate_length);
+	if (handshake->psk_key)
+		attr_put_u32(&done, CHANNEL_A_PSK_KEY, handshake->psk_key);
 	if (handshake->failure.verify)
 		attr_put_u32(&done, CHANNEL_A_VERIFY_STATUS, handshake->failure.verify);
 	if (profile->rekey_records)

@@ -53,6 +53,7 @@ struct handshake {
 	time_t peer_expires; /* what that certificate says; (time_t)-1 if it cannot be told */
 	bool verified;	     /* verify_peer() was content with what it saw */
 	bool psk_used;	     /* the key was handed to GnuTLS */
+	uint32_t psk_key;    /* serial of that key, if it is the kernel's */
 };
 
 /* Starts the handshake of @session.  It ends with session_established() or session_fail(),

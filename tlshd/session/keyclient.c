@@ -37,7 +37,7 @@ struct keyclient {
 
 struct request {
 	uint64_t id;
-	uint16_t expected; /* KEYS_SIGNED or KEYS_SECRET */
+	uint16_t expected; /* type of the answer */
 	struct coroutine *waiter;
 	bool answered;
 	int result;
@@ -122,11 +122,36 @@ static void request_finish(struct request *request, int result)
 	coroutine_resume(request->waiter);
 }
 
+/* Identity and secret of a kernel key fill what is behind the head. */
+static bool kernel_secret_is_sane(const struct channel_message *msg)
+{
+	struct keys_kernel_secret head;
+	size_t identity, rest;
+
+	if (msg->length < sizeof(head))
+		return false;
+	memcpy(&head, msg->payload, sizeof(head));
+	identity = le16toh(head.identity_length);
+	rest = msg->length - sizeof(head);
+	return head.serial && identity > 0 && identity <= KEYS_MAX_KERNEL_IDENTITY &&
+	       rest > identity && rest - identity <= KEYS_MAX_PSK;
+}
+
+static bool answer_is_sane(const struct channel_message *msg)
+{
+	switch (msg->type) {
+	case KEYS_SIGNED:
+		return msg->length > 0 && msg->length <= KEYS_MAX_SIGNATURE;
+	case KEYS_SECRET:
+		return msg->length > 0 && msg->length <= KEYS_MAX_PSK;
+	default:
+		return kernel_secret_is_sane(msg);
+	}
+}
+
 static int take_answer(struct request *request, const struct channel_message *msg)
 {
-	size_t max = msg->type == KEYS_SIGNED ? KEYS_MAX_SIGNATURE : KEYS_MAX_PSK;
-
-	if (msg->length == 0 || msg->length > max)
+	if (!answer_is_sane(msg))
 		return -EPROTO;
 	request->answer.data = malloc(msg->length);
 	if (!request->answer.data)
@@ -192,6 +217,7 @@ static int keyclient_message(void *arg, const struct channel_message *msg)
 		return handle_ready(client, msg);
 	case KEYS_SIGNED:
 	case KEYS_SECRET:
+	case KEYS_KERNEL_SECRET:
 	case KEYS_ERROR:
 		return client->ready ? handle_answer(client, msg) : -EPROTO;
 	default:
@@ -357,6 +383,50 @@ int keyclient_unseal(struct keyclient *client, const struct keyclient_user *user
 
 	r = request_send(client, &request, KEYS_UNSEAL, unseal, sizeof(unseal), NULL, 0);
 	return r < 0 ? r : request_wait(client, &request, user, ret_secret);
+}
+
+/* An answer whose form was checked */
+static void read_kernel_secret(const gnutls_datum_t *answer, struct keyclient_kernel_psk *psk)
+{
+	const uint8_t *identity = answer->data + sizeof(struct keys_kernel_secret);
+	struct keys_kernel_secret head;
+
+	memcpy(&head, answer->data, sizeof(head));
+	psk->serial = le32toh(head.serial);
+	psk->identity_length = le16toh(head.identity_length);
+	memcpy(psk->identity, identity, psk->identity_length);
+	psk->length = answer->size - sizeof(head) - psk->identity_length;
+	memcpy(psk->secret, identity + psk->identity_length, psk->length);
+}
+
+int keyclient_unseal_kernel(struct keyclient *client, const struct keyclient_user *user,
+			    uint32_t keyring, uint32_t serial, const void *identity, size_t length,
+			    struct keyclient_kernel_psk *ret_psk, char *words)
+{
+	struct request request = { .expected = KEYS_KERNEL_SECRET, .words = words };
+	const struct keys_unseal_kernel unseal = {
+		.uid = htole32(user->uid),
+		.keyring = htole32(keyring),
+		.serial = htole32(serial),
+		.session = htole64(user->session),
+	};
+	gnutls_datum_t answer = { NULL, 0 };
+	int r;
+
+	r = request_send(client, &request, KEYS_UNSEAL_KERNEL, &unseal, sizeof(unseal), identity,
+			 serial ? 0 : length);
+	if (r == 0)
+		r = request_wait(client, &request, user, &answer);
+	if (r < 0)
+		return r;
+	read_kernel_secret(&answer, ret_psk);
+	keyclient_answer_free(&answer);
+	if (serial ? ret_psk->serial == serial :
+		     ret_psk->identity_length == length &&
+			     memcmp(ret_psk->identity, identity, length) == 0)
+		return 0;
+	snprintf(words, KEYCLIENT_MAX_WORDS, "the key holder gave another key");
+	return -EPROTO;
 }
 
 void keyclient_answer_free(gnutls_datum_t *answer)

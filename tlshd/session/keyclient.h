@@ -64,4 +64,20 @@ int keyclient_unseal(struct keyclient *client, const struct keyclient_user *user
 		     gnutls_datum_t *ret_secret, char *words) __attribute__((warn_unused_result));
 void keyclient_answer_free(gnutls_datum_t *answer); /* wipes */
 
+/* A PSK of a kernel keyring; the caller wipes it. */
+struct keyclient_kernel_psk {
+	uint32_t serial;
+	size_t identity_length; /* bytes */
+	char identity[KEYS_MAX_KERNEL_IDENTITY];
+	size_t length; /* bytes */
+	uint8_t secret[KEYS_MAX_PSK];
+};
+
+/* The same for kernel keys: the PSK with @serial; if that is 0, the one of @keyring's own members
+ * with @identity (-ENOKEY: there is none; at most KEYS_MAX_KERNEL_IDENTITY bytes). */
+int keyclient_unseal_kernel(struct keyclient *client, const struct keyclient_user *user,
+			    uint32_t keyring, uint32_t serial, const void *identity, size_t length,
+			    struct keyclient_kernel_psk *ret_psk, char *words)
+	__attribute__((warn_unused_result));
+
 #endif /* TLSHD_SESSION_KEYCLIENT_H */

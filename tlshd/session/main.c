@@ -291,6 +291,9 @@ int main(int argc, char **argv)
 	log_open("tlshd-session", arguments.to_stderr, arguments.verbose);
 	if (!arguments.check) {
 		r = sandbox_early(last_fd(&arguments));
+		/* whoever possesses a kernel key can read it: the key holder alone */
+		if (r == 0)
+			r = sandbox_leave_keyrings();
 		if (r < 0) {
 			log_message(LOG_ERR, "cannot protect this process: %s", strerror(-r));
 			return 1;

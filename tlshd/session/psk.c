@@ -2,7 +2,7 @@
 /*
  * External PSKs of TLS 1.3.  GnuTLS needs the raw key: it comes from the key
  * holder when the handshake needs it, GnuTLS wipes its copies, and ours is wiped
- * at once.
+ * at once.  Which one it is the profile says, or the kernel for its consumers.
  */
 #include <errno.h>
 #include <string.h>
@@ -16,11 +16,35 @@
 
 #define SHOWN_IDENTITY 100 /* bytes of an escaped identity in a sentence */
 
+static struct keyclient_user user_of(const struct handshake *handshake)
+{
+	return (struct keyclient_user){ handshake->parameters.uid, handshake->session->id,
+					&handshake->closed };
+}
+
+/* What GnuTLS frees, and wipes before that */
+static int hand_over(gnutls_datum_t *ret, const void *data, size_t length)
+{
+	ret->data = gnutls_malloc(length + 1);
+	if (!ret->data)
+		return GNUTLS_E_MEMORY_ERROR;
+	memcpy(ret->data, data, length);
+	ret->data[length] = 0;
+	ret->size = (unsigned int)length;
+	return 0;
+}
+
+static void take_back(gnutls_datum_t *key)
+{
+	explicit_bzero(key->data, key->size);
+	gnutls_free(key->data);
+	*key = (gnutls_datum_t){ NULL, 0 };
+}
+
 static int unseal(struct handshake *handshake, uint32_t number, const char *shown,
 		  gnutls_datum_t *ret_key)
 {
-	const struct keyclient_user user = { handshake->parameters.uid, handshake->session->id,
-					     &handshake->closed };
+	const struct keyclient_user user = user_of(handshake);
 	char words[KEYCLIENT_MAX_WORDS] = "";
 	gnutls_datum_t secret = { NULL, 0 };
 	int r;
@@ -33,14 +57,10 @@ static int unseal(struct handshake *handshake, uint32_t number, const char *show
 			    words[0] ? words : strerror(-r));
 		return -1;
 	}
-	ret_key->data = gnutls_malloc(secret.size);
-	if (ret_key->data) {
-		memcpy(ret_key->data, secret.data, secret.size);
-		ret_key->size = secret.size;
-	}
+	r = hand_over(ret_key, secret.data, secret.size);
 	keyclient_answer_free(&secret);
-	handshake->psk_used = ret_key->data != NULL;
-	return ret_key->data ? 0 : GNUTLS_E_MEMORY_ERROR;
+	handshake->psk_used = r == 0;
+	return r;
 }
 
 /* Client: our identity and its key */
@@ -60,15 +80,11 @@ static int client_key(gnutls_session_t tls, gnutls_datum_t *username, gnutls_dat
 	r = unseal(handshake, number, shown, key);
 	if (r < 0)
 		return r;
-	username->data = gnutls_malloc(length + 1);
-	if (!username->data) {
-		explicit_bzero(key->data, key->size);
-		gnutls_free(key->data);
-		key->data = NULL;
-		return GNUTLS_E_MEMORY_ERROR;
+	r = hand_over(username, identity, length);
+	if (r < 0) {
+		take_back(key);
+		return r;
 	}
-	memcpy(username->data, identity, length + 1);
-	username->size = (unsigned int)length;
 	names_identity(handshake->identity, "psk", identity, length);
 	return 0;
 }
@@ -98,6 +114,133 @@ static int server_key(gnutls_session_t tls, const gnutls_datum_t *username, gnut
 	return unseal(handshake, number, shown, key);
 }
 
+/* "NVMe", version, R or G, hash: 02 is SHA-384, which GnuTLS has no binder of. */
+static bool is_sha384(const void *identity, size_t length)
+{
+	const char *text = identity;
+
+	return length > 9 && memcmp(text, "NVMe", 4) == 0 && text[4] >= '0' && text[4] <= '9' &&
+	       (text[5] == 'R' || text[5] == 'G') && memcmp(text + 6, "02 ", 3) == 0;
+}
+
+#define SHA384_WORDS                                                 \
+	"its identity stands for SHA-384, which GnuTLS has not for " \
+	"pre-shared keys; make one with --hmac=1"
+
+static int use_kernel_psk(struct handshake *handshake, const struct keyclient_kernel_psk *psk,
+			  gnutls_datum_t *ret_key)
+{
+	int r = hand_over(ret_key, psk->secret, psk->length);
+
+	if (r < 0)
+		return r;
+	names_identity(handshake->identity, "psk", psk->identity, psk->identity_length);
+	handshake->psk_key = psk->serial;
+	handshake->psk_used = true;
+	return 0;
+}
+
+/* The first that can be used, or -errno with words on the first */
+static int first_kernel_psk(struct handshake *handshake, struct keyclient_kernel_psk *ret_psk,
+			    char *words)
+{
+	const struct parameters *p = &handshake->parameters;
+	const struct keyclient_user user = user_of(handshake);
+	int error = 0;
+
+	for (size_t i = 0; i < p->psk_key_count; i++) {
+		char said[KEYCLIENT_MAX_WORDS] = "";
+		int r;
+
+		r = keyclient_unseal_kernel(handshake->session->room->keys, &user, p->keyring,
+					    p->psk_keys[i], NULL, 0, ret_psk, said);
+		if (r == -ECANCELED)
+			return r;
+		if (r == 0 && is_sha384(ret_psk->identity, ret_psk->identity_length)) {
+			r = -EOPNOTSUPP;
+			strcpy(said, SHA384_WORDS);
+		}
+		if (r == 0)
+			return 0;
+		if (error == 0) {
+			error = r;
+			memcpy(words, said, sizeof(said));
+		}
+	}
+	return error;
+}
+
+/* Client: of the kernel's consumers' keys */
+static int kernel_client_key(gnutls_session_t tls, gnutls_datum_t *username, gnutls_datum_t *key)
+{
+	struct handshake *handshake = gnutls_session_get_ptr(tls);
+	char words[KEYCLIENT_MAX_WORDS] = "";
+	struct keyclient_kernel_psk psk;
+	int r;
+
+	r = first_kernel_psk(handshake, &psk, words);
+	if (r == 0) {
+		r = use_kernel_psk(handshake, &psk, key);
+		if (r == 0 && hand_over(username, psk.identity, psk.identity_length) < 0) {
+			take_back(key);
+			r = GNUTLS_E_MEMORY_ERROR;
+		}
+	} else if (r != -ECANCELED) {
+		/* the ClientHello is not sent yet */
+		failure_set(&handshake->failure, r == -EPIPE ? EIO : -r, ALERT_NONE,
+			    "The kernel's pre-shared key %u cannot be used: %s.",
+			    handshake->parameters.psk_keys[0], words[0] ? words : strerror(-r));
+		r = -1;
+	}
+	explicit_bzero(&psk, sizeof(psk));
+	return r;
+}
+
+static void refuse_identity(struct handshake *handshake, int error, const gnutls_datum_t *username,
+			    const char *words)
+{
+	char shown[SHOWN_IDENTITY];
+
+	log_escape(shown, sizeof(shown), (const char *)username->data, username->size);
+	handshake->failure.verify = TLS_HANDOFF_VERIFY_PSK;
+	failure_set(&handshake->failure, error, ALERT_UNKNOWN_PSK_IDENTITY,
+		    "The peer's pre-shared key identity \"%s\" cannot be used: %s.", shown, words);
+}
+
+/* Server: the key of that identity in the consumer's keyring */
+static int kernel_server_key(gnutls_session_t tls, const gnutls_datum_t *username,
+			     gnutls_datum_t *key)
+{
+	struct handshake *handshake = gnutls_session_get_ptr(tls);
+	const struct keyclient_user user = user_of(handshake);
+	char words[KEYCLIENT_MAX_WORDS] = "";
+	struct keyclient_kernel_psk psk;
+	int r;
+
+	if (username->size == 0 || username->size > KEYS_MAX_KERNEL_IDENTITY) {
+		refuse_identity(handshake, EKEYREJECTED, username, "it has no usable length");
+		return -1;
+	}
+	if (is_sha384(username->data, username->size)) {
+		refuse_identity(handshake, EOPNOTSUPP, username, SHA384_WORDS);
+		return -1;
+	}
+	r = keyclient_unseal_kernel(handshake->session->room->keys, &user,
+				    handshake->parameters.keyring, 0, username->data,
+				    username->size, &psk, words);
+	if (r == 0) {
+		r = use_kernel_psk(handshake, &psk, key);
+	} else if (r == -ENOKEY) {
+		refuse_identity(handshake, EKEYREJECTED, username, words);
+	} else if (r != -ECANCELED) {
+		failure_set(&handshake->failure, r == -EPIPE ? EIO : -r, ALERT_INTERNAL_ERROR,
+			    "No pre-shared key of the kernel can be used: %s.",
+			    words[0] ? words : strerror(-r));
+	}
+	explicit_bzero(&psk, sizeof(psk));
+	return r < 0 ? -1 : 0;
+}
+
 /* Our own configuration, before a byte is sent */
 static int check_identity(struct handshake *handshake)
 {
@@ -118,23 +261,24 @@ static int check_identity(struct handshake *handshake)
 
 int psk_attach(struct handshake *handshake)
 {
+	bool kernel = handshake->parameters.kernel;
 	int r;
 
-	if (check_identity(handshake) < 0)
+	if (!kernel && check_identity(handshake) < 0)
 		return -1;
 	if (handshake->parameters.role == TLS_HANDOFF_SERVER) {
 		r = gnutls_psk_allocate_server_credentials(&handshake->psk_server);
 		if (r == 0) {
-			gnutls_psk_set_server_credentials_function2(handshake->psk_server,
-								    server_key);
+			gnutls_psk_set_server_credentials_function2(
+				handshake->psk_server, kernel ? kernel_server_key : server_key);
 			r = gnutls_credentials_set(handshake->tls, GNUTLS_CRD_PSK,
 						   handshake->psk_server);
 		}
 	} else {
 		r = gnutls_psk_allocate_client_credentials(&handshake->psk_client);
 		if (r == 0) {
-			gnutls_psk_set_client_credentials_function2(handshake->psk_client,
-								    client_key);
+			gnutls_psk_set_client_credentials_function2(
+				handshake->psk_client, kernel ? kernel_client_key : client_key);
 			r = gnutls_credentials_set(handshake->tls, GNUTLS_CRD_PSK,
 						   handshake->psk_client);
 		}

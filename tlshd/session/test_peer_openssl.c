@@ -19,7 +19,7 @@ struct openssl_peer {
 	SSL_CTX *ctx;
 	SSL *ssl;
 	BIO *in, *out;
-	char psk_identity[128];
+	char psk_identity[PSK_MAX_IDENTITY_LEN + 1];
 	unsigned char psk[64];
 	size_t psk_length;
 	unsigned char alpn[64];

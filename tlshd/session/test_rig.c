@@ -395,6 +395,7 @@ static void take_result(struct connection *c, uint16_t type, const uint8_t *payl
 	c->version = attr_u16(&table, CHANNEL_A_VERSION, 0);
 	c->cipher = attr_u16(&table, CHANNEL_A_CIPHER, 0);
 	c->auth = attr_u32(&table, CHANNEL_A_AUTH, 0);
+	c->psk_key = attr_u32(&table, CHANNEL_A_PSK_KEY, 0);
 	c->limit_records = attr_u64(&table, CHANNEL_A_LIMIT_RECORDS, 0);
 	c->resumed = attr_u32(&table, CHANNEL_A_RESUMED, 0);
 	c->truncation_eof = attr_u32(&table, CHANNEL_A_TRUNCATION_EOF, 0);

@@ -55,6 +55,7 @@ struct connection {
 	uint32_t status, verify, auth;
 	int alert_sent, alert_received; /* -1 none */
 	uint16_t version, cipher;
+	uint32_t psk_key;
 	uint64_t limit_records;
 	bool truncation_eof, resumed;
 	char identity[TLS_HANDOFF_MAX_IDENTITY + 1];
