@@ -290,6 +290,122 @@ static void every_use_is_logged_and_no_secret(void **state)
 	assert_false(harness_logged(&harness, SECRET));
 }
 
+static key_serial_t add_file(const char *name)
+{
+	uint8_t data[8192];
+	int fd = open(name, O_RDONLY | O_CLOEXEC);
+	ssize_t n = read(fd, data, sizeof(data));
+
+	assert_true(n > 0);
+	close(fd);
+	return add("user", name, data, (size_t)n, KEY_SPEC_SESSION_KEYRING);
+}
+
+/* What OPENED says, for a certificate that is any bytes here */
+static uint32_t open_pair(struct harness *harness, key_serial_t certificate,
+			  key_serial_t private_key, uint8_t *spki, size_t *ret_spki)
+{
+	struct harness_message message;
+	struct keys_opened head;
+	size_t length;
+
+	harness_open_kernel(harness, 77, (uint32_t)certificate, (uint32_t)private_key);
+	harness_receive(harness, &message);
+	if (message.type == KEYS_ERROR)
+		fail_msg("%s", (char *)message.payload + 4);
+	assert_int_equal(message.type, KEYS_OPENED);
+	assert_int_equal(message.id, 77);
+	memcpy(&head, message.payload, sizeof(head));
+	length = le32toh(head.spki_length);
+	assert_true(le32toh(head.number) >= KEYS_KERNEL_NUMBERS);
+	assert_int_equal(message.length, sizeof(head) + length + strlen(SECRET));
+	assert_memory_equal(message.payload + sizeof(head) + length, SECRET, strlen(SECRET));
+	memcpy(spki, message.payload + sizeof(head), length);
+	*ret_spki = length;
+	return le32toh(head.number);
+}
+
+static void close_pair(struct harness *harness, uint32_t number)
+{
+	const uint32_t wire = htole32(number);
+
+	harness_send(harness, KEYS_CLOSE_KERNEL, 0, &wire, sizeof(wire), NULL, 0);
+}
+
+static void make_private_keys(void)
+{
+	harness_run("openssl genpkey -quiet -algorithm EC -pkeyopt group:P-256 -out p256.pem");
+	harness_run("openssl genpkey -quiet -algorithm RSA -pkeyopt bits:2048 -out rsa.pem");
+	harness_run("openssl pkey -in p256.pem -outform der -out p256.der");
+	harness_run("openssl ec -in p256.pem -outform der -out sec1.der 2>/dev/null");
+	harness_run("openssl pkey -in rsa.pem -outform der -out rsa.der");
+	harness_run("openssl rsa -traditional -in rsa.pem -outform der -out pkcs1.der 2>/dev/null");
+}
+
+static void a_private_key_signs_until_it_is_closed(void **state)
+{
+	static const struct {
+		const char *file;
+		uint16_t scheme;
+	} keys[] = {
+		{ "p256.der", KEYS_SCHEME_ECDSA },    { "sec1.der", KEYS_SCHEME_ECDSA },
+		{ "p256.pem", KEYS_SCHEME_ECDSA },    { "rsa.der", KEYS_SCHEME_RSA_PSS },
+		{ "pkcs1.der", KEYS_SCHEME_RSA_PSS },
+	};
+	const uint8_t digest[32] = "a digest";
+	struct harness harness;
+	key_serial_t certificate;
+	uint8_t spki[KEYS_MAX_SPKI];
+	uint32_t number, last = 0;
+	size_t length;
+
+	(void)state;
+	start(&harness);
+	make_private_keys();
+	certificate = add("user", "certificate", SECRET, strlen(SECRET), KEY_SPEC_SESSION_KEYRING);
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		number = open_pair(&harness, certificate, add_file(keys[i].file), spki, &length);
+		assert_int_not_equal(number, last);
+		harness_sign_and_verify_with(&harness, number, spki, length, keys[i].scheme,
+					     KEYS_HASH_SHA256);
+		close_pair(&harness, number);
+		harness_sign(&harness, 5, number, 1000, keys[i].scheme, KEYS_HASH_SHA256, digest,
+			     32);
+		harness_expect_error(&harness, 5, ENOKEY, "there is no key");
+		last = number;
+	}
+	close_pair(&harness, last);
+	assert_int_equal(harness_wait(&harness), 1);
+	assert_true(harness_logged(&harness, "opened, user 1000, session 1000077"));
+	assert_true(harness_logged(&harness, "signed rsa_pss sha256, user 1000"));
+	assert_true(harness_logged(&harness, "broke the protocol"));
+}
+
+static void only_so_many_private_keys_are_open(void **state)
+{
+	uint32_t numbers[KEYS_MAX_KERNEL_KEYS];
+	key_serial_t certificate, private_key;
+	uint8_t spki[KEYS_MAX_SPKI];
+	struct harness harness;
+	size_t length;
+
+	(void)state;
+	start(&harness);
+	make_private_keys();
+	certificate = add("user", "certificate", SECRET, strlen(SECRET), KEY_SPEC_SESSION_KEYRING);
+	private_key = add_file("p256.der");
+	for (size_t i = 0; i < KEYS_MAX_KERNEL_KEYS; i++)
+		numbers[i] = open_pair(&harness, certificate, private_key, spki, &length);
+	harness_open_kernel(&harness, 1, (uint32_t)certificate, (uint32_t)private_key);
+	harness_expect_error(&harness, 1, EMFILE, "too many kernel keys");
+	harness_sign_and_verify_with(&harness, numbers[0], spki, length, KEYS_SCHEME_ECDSA,
+				     KEYS_HASH_SHA256);
+	close_pair(&harness, numbers[7]);
+	assert_int_not_equal(open_pair(&harness, certificate, private_key, spki, &length),
+			     numbers[0]);
+	assert_int_equal(harness_stop(&harness), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -301,6 +417,8 @@ int main(void)
 		cmocka_unit_test_teardown(too_large_a_keyring_is_not_looked_through,
 					  harness_teardown),
 		cmocka_unit_test_teardown(every_use_is_logged_and_no_secret, harness_teardown),
+		cmocka_unit_test_teardown(a_private_key_signs_until_it_is_closed, harness_teardown),
+		cmocka_unit_test_teardown(only_so_many_private_keys_are_open, harness_teardown),
 	};
 
 	return cmocka_run_group_tests_name("keys.kernel", tests, setup, teardown);
