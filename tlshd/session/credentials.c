@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Certificates and keys of ours.  As server GnuTLS chooses among a profile's
- * chains by SNI, then by key type; as client the callback here does.  A private
- * key is a pair of callbacks that ask the key holder.
+ * chains by SNI, then by key type; as client the callback here does, unless the
+ * kernel named a certificate.  A private key is a pair of callbacks that ask the
+ * key holder.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -184,9 +185,16 @@ static int sign_failed(struct handshake *handshake, const struct keyclient_key *
 {
 	if (error == -EPIPE)
 		words = "the key holder is gone; tlshd starts it again";
-	failure_set(&handshake->failure, EIO, ALERT_INTERNAL_ERROR,
-		    "Private key %u of profile \"%s\" cannot be used: %s.", key->index + 1,
-		    key->profile, words && words[0] ? words : strerror(-error));
+	if (!words || !words[0])
+		words = strerror(-error);
+	if (key->profile[0])
+		failure_set(&handshake->failure, EIO, ALERT_INTERNAL_ERROR,
+			    "Private key %u of profile \"%s\" cannot be used: %s.", key->index + 1,
+			    key->profile, words);
+	else
+		failure_set(&handshake->failure, EIO, ALERT_INTERNAL_ERROR,
+			    "The kernel's private key %u cannot be used: %s.",
+			    handshake->parameters.private_key, words);
 	return GNUTLS_E_PK_SIGN_FAILED;
 }
 
@@ -282,7 +290,65 @@ static bool chain_has_type(const struct profile_chain *chain, const gnutls_pk_al
 	return count == 0;
 }
 
-/* Client: the first chain whose issuer the server named and whose key it can check. */
+static void kernel_failed(struct handshake *handshake, int error, const char *words)
+{
+	failure_set(&handshake->failure, error, ALERT_NONE,
+		    "The kernel's certificate %u cannot be used: %s.",
+		    handshake->parameters.cert_key, words);
+}
+
+static int load_kernel_chain(struct handshake *handshake, const gnutls_datum_t *data)
+{
+	struct profile_chain *chain = &handshake->kernel_chain;
+	char *mistake = NULL;
+	int r;
+
+	r = credentials_load_chain("its key", data, chain, &mistake);
+	if (r < 0)
+		kernel_failed(handshake, -r, mistake ? mistake : strerror(-r));
+	free(mistake);
+	if (r < 0)
+		return -1;
+	if (!same_datum(&chain->spki, &handshake->kernel_key->spki)) {
+		kernel_failed(handshake, EINVAL, "it is not that of the private key named with it");
+		return -1;
+	}
+	r = make_privkey(handshake->kernel_key, &chain->key);
+	if (r < 0)
+		kernel_failed(handshake, -r, "GnuTLS does not take its private key");
+	return r < 0 ? -1 : 0;
+}
+
+int credentials_open_kernel(struct handshake *handshake)
+{
+	const struct parameters *p = &handshake->parameters;
+	const struct keyclient_user user = { p->uid, handshake->session->id, &handshake->closed };
+	char words[KEYCLIENT_MAX_WORDS] = "";
+	gnutls_datum_t certificate = { NULL, 0 };
+	int r;
+
+	r = keyclient_open_kernel(handshake->session->room->keys, &user, p->cert_key,
+				  p->private_key, &handshake->kernel_key, &certificate, words);
+	if (r == -ECANCELED)
+		return -1;
+	if (r < 0) {
+		kernel_failed(handshake, r == -EPIPE ? EIO : -r, words[0] ? words : strerror(-r));
+		return -1;
+	}
+	r = load_kernel_chain(handshake, &certificate);
+	keyclient_answer_free(&certificate);
+	return r;
+}
+
+static void show(const struct profile_chain *chain, gnutls_pcert_st **certificates,
+		 unsigned int *count, gnutls_privkey_t *key)
+{
+	*certificates = chain->certificates;
+	*count = chain->count;
+	*key = chain->key;
+}
+
+/* Client: the kernel's, whoever issued it; else the first chain whose issuer the server named and whose key it can check. */
 static int choose_client_chain(gnutls_session_t tls, const struct gnutls_cert_retr_st *info,
 			       gnutls_pcert_st **certificates, unsigned int *count,
 			       gnutls_ocsp_data_st **ocsp, unsigned int *ocsp_length,
@@ -299,15 +365,18 @@ static int choose_client_chain(gnutls_session_t tls, const struct gnutls_cert_re
 	*flags = 0;
 	if (handshake->parameters.client_cert == TLS_HANDOFF_CERT_NONE)
 		return 0;
+	if (handshake->kernel_key) {
+		if (chain_has_type(&handshake->kernel_chain, info->pk_algos, info->pk_algos_length))
+			show(&handshake->kernel_chain, certificates, count, key);
+		return 0;
+	}
 	for (size_t i = 0; i < profile->chain_count; i++) {
 		const struct profile_chain *chain = &profile->chains[i];
 
 		if (!chain->key || !chain_is_from(chain, info->req_ca_rdn, info->nreqs) ||
 		    !chain_has_type(chain, info->pk_algos, info->pk_algos_length))
 			continue;
-		*certificates = chain->certificates;
-		*count = chain->count;
-		*key = chain->key;
+		show(chain, certificates, count, key);
 		break;
 	}
 	return 0;

@@ -8,6 +8,8 @@
 
 #include "profile.h"
 
+struct handshake;
+
 /* Reads one chain (PEM in any order, or one DER certificate).  0 or -errno, then
  * *ret_mistake (caller frees) is "PATH: what is wrong". */
 int credentials_load_chain(const char *path, const gnutls_datum_t *data,
@@ -17,6 +19,10 @@ void credentials_free_chain(struct profile_chain *chain);
 /* Finds the key of each certificate by its public key and makes the profile's client,
  * server and raw credentials.  Logs what has no counterpart.  0 or -errno. */
 int credentials_attach_keys(struct profile *profile, struct keyclient *keys);
+
+/* Opens the certificate and key that the kernel named for this client: kernel_chain.  Waits on the
+ * running coroutine.  0, or -1 with the handshake's failure set. */
+int credentials_open_kernel(struct handshake *handshake);
 
 /* Key types of the usable chains that are for @server_name; 0 if none is. */
 enum {

@@ -14,6 +14,7 @@
 #include "coroutine.h"
 #include "credentials.h"
 #include "handshake.h"
+#include "keyclient.h"
 #include "priority.h"
 #include "profile.h"
 #include "psk.h"
@@ -192,6 +193,9 @@ static int set_certificates(struct handshake *handshake)
 	int r;
 
 	if (check_own_credentials(handshake) < 0)
+		return -1;
+	if (p->cert_key && p->auth != TLS_HANDOFF_AUTH_RAWPK &&
+	    credentials_open_kernel(handshake) < 0)
 		return -1;
 	if (p->auth == TLS_HANDOFF_AUTH_RAWPK)
 		credentials = profile->raw;
@@ -523,6 +527,8 @@ static void handshake_free(struct handshake *handshake)
 	if (handshake->tls)
 		gnutls_deinit(handshake->tls);
 	psk_free(handshake);
+	credentials_free_chain(&handshake->kernel_chain);
+	keyclient_close_kernel(handshake->kernel_key);
 	free(handshake->peer_certificate);
 	explicit_bzero(handshake, sizeof(*handshake));
 	free(handshake);

@@ -15,6 +15,7 @@
 #include "hello.h"
 #include "names.h"
 #include "narrow.h"
+#include "profile.h"
 #include "resume.h"
 #include "session.h"
 #include "wire.h"
@@ -54,6 +55,8 @@ struct handshake {
 	bool verified;	     /* verify_peer() was content with what it saw */
 	bool psk_used;	     /* the key was handed to GnuTLS */
 	uint32_t psk_key;    /* serial of that key, if it is the kernel's */
+	struct keyclient_key *kernel_key;  /* of a client's certificate of the kernel's, or NULL */
+	struct profile_chain kernel_chain; /* with that certificate, or empty */
 };
 
 /* Starts the handshake of @session.  It ends with session_established() or session_fail(),

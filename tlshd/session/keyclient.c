@@ -57,6 +57,11 @@ static bool profile_name_is_sane(const char *name, size_t size)
 	return true;
 }
 
+static bool kind_is_known(uint32_t kind)
+{
+	return kind >= KEYS_KIND_EC_P256 && kind <= KEYS_KIND_RSA;
+}
+
 static int handle_key(struct keyclient *client, const struct channel_message *msg)
 {
 	struct keys_announce announce;
@@ -69,7 +74,7 @@ static int handle_key(struct keyclient *client, const struct channel_message *ms
 	memcpy(&announce, msg->payload, sizeof(announce));
 	spki = msg->length - sizeof(announce);
 	if (!profile_name_is_sane(announce.profile, sizeof(announce.profile)) ||
-	    le32toh(announce.kind) < KEYS_KIND_EC_P256 || le32toh(announce.kind) > KEYS_KIND_RSA)
+	    !kind_is_known(le32toh(announce.kind)))
 		return -EPROTO;
 
 	key = calloc(1, sizeof(*key));
@@ -137,6 +142,22 @@ static bool kernel_secret_is_sane(const struct channel_message *msg)
 	       rest > identity && rest - identity <= KEYS_MAX_PSK;
 }
 
+/* So do public key and certificate of a pair. */
+static bool opened_is_sane(const struct channel_message *msg)
+{
+	struct keys_opened head;
+	size_t spki, rest;
+
+	if (msg->length < sizeof(head))
+		return false;
+	memcpy(&head, msg->payload, sizeof(head));
+	spki = le32toh(head.spki_length);
+	rest = msg->length - sizeof(head);
+	return le32toh(head.number) >= KEYS_KERNEL_NUMBERS && kind_is_known(le32toh(head.kind)) &&
+	       spki > 0 && spki <= KEYS_MAX_SPKI && rest > spki &&
+	       rest - spki <= KEYS_MAX_KERNEL_CERTIFICATE;
+}
+
 static bool answer_is_sane(const struct channel_message *msg)
 {
 	switch (msg->type) {
@@ -144,6 +165,8 @@ static bool answer_is_sane(const struct channel_message *msg)
 		return msg->length > 0 && msg->length <= KEYS_MAX_SIGNATURE;
 	case KEYS_SECRET:
 		return msg->length > 0 && msg->length <= KEYS_MAX_PSK;
+	case KEYS_OPENED:
+		return opened_is_sane(msg);
 	default:
 		return kernel_secret_is_sane(msg);
 	}
@@ -176,19 +199,45 @@ static int take_error(struct request *request, const struct channel_message *msg
 	return -(int)error;
 }
 
+static void close_number(struct keyclient *client, uint32_t number)
+{
+	const uint32_t wire = htole32(number);
+
+	/* with a dead channel the key is closed, too */
+	if (!client->closed &&
+	    channel_send(client->channel, KEYS_CLOSE_KERNEL, 0, false, &wire, sizeof(wire)) < 0)
+		client->closed = -EPIPE;
+}
+
+/* An answer that nobody takes any more */
+static int handle_crossed(struct keyclient *client, const struct channel_message *msg)
+{
+	uint32_t number;
+
+	if (msg->type != KEYS_OPENED)
+		return 0;
+	if (!opened_is_sane(msg))
+		return -EPROTO;
+	memcpy(&number, msg->payload, sizeof(number));
+	close_number(client, le32toh(number));
+	return 0;
+}
+
 static int handle_answer(struct keyclient *client, const struct channel_message *msg)
 {
 	struct request *request = g_hash_table_lookup(client->requests, &msg->session);
 	int r;
 
 	if (!request)
-		return 0; /* crossed our CANCEL */
+		return handle_crossed(client, msg); /* our CANCEL */
 	if (msg->type == KEYS_ERROR)
 		r = take_error(request, msg);
 	else if (msg->type == request->expected)
 		r = take_answer(request, msg);
 	else
 		r = -EPROTO;
+	if (r == -ENOMEM)
+		(void)handle_crossed(client, msg);
 	request_finish(request, r);
 	return r == -EPROTO ? -EPROTO : 0;
 }
@@ -218,6 +267,7 @@ static int keyclient_message(void *arg, const struct channel_message *msg)
 	case KEYS_SIGNED:
 	case KEYS_SECRET:
 	case KEYS_KERNEL_SECRET:
+	case KEYS_OPENED:
 	case KEYS_ERROR:
 		return client->ready ? handle_answer(client, msg) : -EPROTO;
 	default:
@@ -427,6 +477,74 @@ int keyclient_unseal_kernel(struct keyclient *client, const struct keyclient_use
 		return 0;
 	snprintf(words, KEYCLIENT_MAX_WORDS, "the key holder gave another key");
 	return -EPROTO;
+}
+
+/* An answer whose form was checked: a key and what is left of it; both or none, then -ENOMEM */
+static int read_opened(struct keyclient *client, const gnutls_datum_t *answer,
+		       struct keyclient_key **ret_key, gnutls_datum_t *ret_certificate)
+{
+	struct keyclient_key *key = calloc(1, sizeof(*key));
+	const uint8_t *spki = answer->data + sizeof(struct keys_opened);
+	struct keys_opened head;
+	size_t rest;
+
+	memcpy(&head, answer->data, sizeof(head));
+	rest = answer->size - sizeof(head) - le32toh(head.spki_length);
+	if (key)
+		key->spki.data = malloc(le32toh(head.spki_length));
+	ret_certificate->data = malloc(rest + 1);
+	if (!key || !key->spki.data || !ret_certificate->data) {
+		close_number(client, le32toh(head.number));
+		free(ret_certificate->data);
+		ret_certificate->data = NULL;
+		if (key)
+			key_free(key);
+		return -ENOMEM;
+	}
+	key->client = client;
+	key->number = le32toh(head.number);
+	key->kind = le32toh(head.kind);
+	key->bits = le32toh(head.bits);
+	key->spki.size = le32toh(head.spki_length);
+	memcpy(key->spki.data, spki, key->spki.size);
+	memcpy(ret_certificate->data, spki + key->spki.size, rest);
+	ret_certificate->data[rest] = 0;
+	ret_certificate->size = (unsigned int)rest;
+	*ret_key = key;
+	return 0;
+}
+
+int keyclient_open_kernel(struct keyclient *client, const struct keyclient_user *user,
+			  uint32_t certificate, uint32_t private_key,
+			  struct keyclient_key **ret_key, gnutls_datum_t *ret_certificate,
+			  char *words)
+{
+	struct request request = { .expected = KEYS_OPENED, .words = words };
+	const struct keys_open_kernel open = {
+		.uid = htole32(user->uid),
+		.certificate = htole32(certificate),
+		.private_key = htole32(private_key),
+		.session = htole64(user->session),
+	};
+	gnutls_datum_t answer = { NULL, 0 };
+	int r;
+
+	r = request_send(client, &request, KEYS_OPEN_KERNEL, &open, sizeof(open), NULL, 0);
+	if (r == 0)
+		r = request_wait(client, &request, user, &answer);
+	if (r < 0)
+		return r;
+	r = read_opened(client, &answer, ret_key, ret_certificate);
+	keyclient_answer_free(&answer);
+	return r;
+}
+
+void keyclient_close_kernel(struct keyclient_key *key)
+{
+	if (!key)
+		return;
+	close_number(key->client, key->number);
+	key_free(key);
 }
 
 void keyclient_answer_free(gnutls_datum_t *answer)

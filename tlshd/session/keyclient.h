@@ -24,8 +24,8 @@ struct keyclient_key {
 	uint32_t number;
 	enum keys_kind kind;
 	uint32_t bits;
-	uint32_t index; /* in the profile's private_key list */
-	char profile[64];
+	uint32_t index;	     /* in the profile's private_key list */
+	char profile[64];    /* or empty: the kernel's */
 	gnutls_datum_t spki; /* DER */
 };
 
@@ -79,5 +79,14 @@ int keyclient_unseal_kernel(struct keyclient *client, const struct keyclient_use
 			    uint32_t keyring, uint32_t serial, const void *identity, size_t length,
 			    struct keyclient_kernel_psk *ret_psk, char *words)
 	__attribute__((warn_unused_result));
+
+/* The pair of a certificate and its private key, by serials.  The certificate is what the kernel's
+ * key holds, with a NUL behind it, for keyclient_answer_free().  The key is no one of a profile's;
+ * keyclient_close_kernel() frees it. */
+int keyclient_open_kernel(struct keyclient *client, const struct keyclient_user *user,
+			  uint32_t certificate, uint32_t private_key,
+			  struct keyclient_key **ret_key, gnutls_datum_t *ret_certificate,
+			  char *words) __attribute__((warn_unused_result));
+void keyclient_close_kernel(struct keyclient_key *key);
 
 #endif /* TLSHD_SESSION_KEYCLIENT_H */

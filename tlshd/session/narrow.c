@@ -308,6 +308,15 @@ static int narrow_kernel_keys(const struct attr_table *options, struct parameter
 	p->private_key = attr_u32(options, CHANNEL_A_PRIVATE_KEY, 0);
 	if (!p->cert_key != !p->private_key)
 		return invalid(failure, "The pair of certificate and key of the kernel");
+	if (p->cert_key && p->role != TLS_HANDOFF_CLIENT) {
+		failure_set(failure, EOPNOTSUPP, ALERT_NONE,
+			    "The kernel names a certificate for a server, "
+			    "whose certificates are those of its profile.");
+		return -1;
+	}
+	/* a ticket would stand for the certificate that it was got with */
+	if (p->cert_key)
+		p->resume = p->resume_tls12 = false;
 	return 0;
 }
 
