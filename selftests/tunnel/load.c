@@ -22,7 +22,7 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 
-#define DEADLINE 150   /* seconds that one call may take on a slow machine */
+#define DEADLINE 280   /* seconds that one call may take on a slow machine */
 #define BYTES	 16384 /* each way */
 
 static int *clients, *servers; /* by number */
