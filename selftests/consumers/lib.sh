@@ -158,12 +158,6 @@ data() {
 		-iv 000102030405060708090a0b0c0d0e0f < /dev/zero 2> /dev/null | head -c "$1"
 }
 
-# Taken once for each size, as it is slow.
-digest_of_data() {
-	[ -e "$work/digest-$1" ] || data "$1" | sha256sum > "$work/digest-$1"
-	cat "$work/digest-$1"
-}
-
 # undo COMMAND...: at the end of the test, last first.
 undo() {
 	local entry
