@@ -167,9 +167,23 @@ undo() {
 undone=()
 
 tidy_up() {
-	local entry words
+	local entry words name
 	for entry in "${undone[@]}"; do
 		eval "words=($entry)"
 		"${words[@]}" > /dev/null 2>&1 || :
 	done
+	for name in "${!sides[@]}"; do
+		end_side "${sides[$name]}"
+	done
+}
+
+# end_side PID: whoever is in its namespace, as what a daemon has left for the next one.
+end_side() {
+	local process
+	[ ! "/proc/$1/ns/net" -ef /proc/self/ns/net ] || return 0
+	for process in /proc/[0-9]*; do
+		[ ! "$process/ns/net" -ef "/proc/$1/ns/net" ] || [ "${process#/proc/}" = "$1" ] ||
+			kill -KILL "${process#/proc/}" 2> /dev/null || :
+	done
+	kill -KILL "$1" 2> /dev/null || :
 }
