@@ -85,10 +85,11 @@ smb_through_tunnels() {
 	smb_mount 127.0.0.1 "$smb_port" || fail "the second mount: $(cat mount.log)"
 	on client cmp mnt/from_server original || fail "the client read something else"
 	expect_log terminate 'TLS 1.3'
+	# What it has not written when it ends is lost.
+	until_true has_bytes wire.pcap $((8 * MiB))
 	kill -INT "$capture"
 	until_true has_ended "$capture"
 	has_line tcpdump.log '^0 packets dropped' || fail "tcpdump: $(cat tcpdump.log)"
-	has_bytes wire.pcap $((8 * MiB)) || fail "the wire saw $(stat -c %s wire.pcap) bytes"
 	! grep -qaF -e "$smb_marker" -e from_client wire.pcap ||
 		fail "plaintext passed on the wire"
 }
