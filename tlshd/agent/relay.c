@@ -170,8 +170,7 @@ static void finish(struct session *session, const uint8_t *payload, size_t lengt
 	result.auth = attr_u32(&table, CHANNEL_A_AUTH, 0);
 	result.resumed = attr_u32(&table, CHANNEL_A_RESUMED, 0);
 	/* NFS and NVMe/TCP know their messages' lengths, and many end without close_notify */
-	result.truncation_eof = session->consumer ||
-				attr_u32(&table, CHANNEL_A_TRUNCATION_EOF, 0);
+	result.truncation_eof = session->consumer || attr_u32(&table, CHANNEL_A_TRUNCATION_EOF, 0);
 	result.handler_timeout = attr_u32(&table, CHANNEL_A_HANDLER_TIMEOUT, 0);
 	result.limit_records = attr_u64(&table, CHANNEL_A_LIMIT_RECORDS, 0);
 	result.alpn = table.view[CHANNEL_A_ALPN].value;
