@@ -134,7 +134,11 @@ daemon() {
 
 # expect_log SIDE PATTERN
 expect_log() {
-	until_true has_line "$1.log" "$2"
+	local end=$((SECONDS + deadline))
+	until has_line "$1.log" "$2"; do
+		[ $SECONDS -lt $end ] || fail "no \"$2\" in $1.log: $(tail -n 3 "$1.log")"
+		read -rt 0.1 -u "$never" || :
+	done
 }
 
 # updates SIDE tx|rx: the key updates that the module has seen there, in all.

@@ -57,7 +57,14 @@ nfs_wrong_clients() {
 	nfs_daemons "$ours" "$ours" none
 	nfs_server mtls
 	! nfs_mount mtls || fail "it was mounted without a certificate"
-	for each in 'rogue:is not trusted' 'expired:has expired' 'revoked:is revoked'; do
+	# Ours shows no certificate of a CA that the server does not name; the other one does.
+	replace_daemon client "$ours" nfs rogue
+	! nfs_mount mtls || fail "it was mounted with a certificate of an untrusted CA"
+	if [ -e "$here/ktls-utils-tlshd" ]; then
+		replace_daemon client ktls-utils nfs rogue
+		expect_refused mtls server.test server 'is not trusted'
+	fi
+	for each in 'expired:has expired' 'revoked:is revoked'; do
 		replace_daemon client "$ours" nfs "${each%:*}"
 		: > server.log
 		expect_refused mtls server.test server "${each#*:}"
