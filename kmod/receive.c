@@ -54,11 +54,6 @@ static u8 tls_handoff_record_type(const struct sk_buff *skb)
 	return ((struct sk_skb_cb *)skb->cb)->tls.control;
 }
 
-static struct tls_sw_context_rx *tls_handoff_rx_ctx(const struct tls_handoff_ctx *ctx)
-{
-	return tls_sw_ctx_rx(tls_get_ctx(ctx->inner.sk));
-}
-
 /* lock_sock under rx_mutex, which the caller of tls_handoff_read_sock() has already */
 static void tls_handoff_rx_lock_sock(struct tls_handoff_ctx *ctx)
 {
@@ -257,13 +252,15 @@ static int tls_handoff_rx_error(int error, struct tls_handoff_rx_failure *failur
 	return error;
 }
 
-/*
- * Diverts what is at the head of kTLS's list: -EAGAIN to go on, 0 at the end of
- * file, a negative errno and @failure for the end of the connection, 1 if the head
- * is data or nothing.
+/**
+ * tls_handoff_rx_divert() - divert what is at the head of kTLS's list
+ * @ctx: the context, established; the caller holds rx_mutex
+ * @failure: filled where the connection ends by it
+ *
+ * Return: -EAGAIN to go on, 0 at the end of file, another negative errno with @failure,
+ * 1 if the head is data or nothing.
  */
-static int tls_handoff_rx_divert(struct tls_handoff_ctx *ctx,
-				 struct tls_handoff_rx_failure *failure)
+int tls_handoff_rx_divert(struct tls_handoff_ctx *ctx, struct tls_handoff_rx_failure *failure)
 {
 	switch (tls_handoff_divert(ctx)) {
 	case TLS_HANDOFF_GO_ON:
@@ -284,13 +281,18 @@ static int tls_handoff_rx_divert(struct tls_handoff_ctx *ctx,
 	}
 }
 
-/*
- * What one non-blocking call into kTLS returned: data, an error that passes, or
- * something to act on. -EAGAIN means wait, or read again if that is possible.
- * @other_type is how that call says that the next record is not data.
+/**
+ * tls_handoff_rx_result() - what one non-blocking call into kTLS returned
+ * @ctx: the context, established; the caller holds rx_mutex
+ * @ret: that
+ * @other_type: how that call says that the next record is not data
+ * @failure: filled where the connection ends by it
+ *
+ * Return: bytes of data, an errno that passes, or as tls_handoff_rx_divert(). -EAGAIN
+ * means wait, or read again if that is possible.
  */
-static int tls_handoff_rx_result(struct tls_handoff_ctx *ctx, int ret, int other_type,
-				 struct tls_handoff_rx_failure *failure)
+int tls_handoff_rx_result(struct tls_handoff_ctx *ctx, int ret, int other_type,
+			  struct tls_handoff_rx_failure *failure)
 {
 	int diverted;
 
@@ -344,21 +346,25 @@ out:
 	return ret;
 }
 
-/*
- * Records received under the current key; kTLS counts from 0 (1 in TLS 1.2). Under
- * rx_mutex.
+/**
+ * tls_handoff_rx_sequence() - records received under the current key
+ * @ctx: the context, established; the caller holds rx_mutex
+ *
+ * Return: their number as kTLS counts, from 0 (1 in TLS 1.2).
  */
-static u64 tls_handoff_rx_sequence(const struct tls_handoff_ctx *ctx)
+u64 tls_handoff_rx_sequence(const struct tls_handoff_ctx *ctx)
 {
 	return get_unaligned_be64(tls_get_ctx(ctx->inner.sk)->rx.rec_seq);
 }
 
-/*
- * RFC 8446 5.5, for a peer that does not care: near the limit it is asked for a new
- * key; in TLS 1.2 the connection ends at the limit. Not under rx_mutex, @sequence is
- * what was seen under it.
+/**
+ * tls_handoff_rx_limit() - RFC 8446 5.5, for a peer that does not care
+ * @ctx: the context, established; rx_mutex is not held
+ * @sequence: what tls_handoff_rx_sequence() was under it
+ *
+ * Near the limit the peer is asked for a new key; in TLS 1.2 the connection ends at it.
  */
-static noinline void tls_handoff_rx_limit(struct tls_handoff_ctx *ctx, u64 sequence)
+noinline void tls_handoff_rx_limit(struct tls_handoff_ctx *ctx, u64 sequence)
 {
 	if (ctx->version != TLS_1_3_VERSION) {
 		if (sequence >= ctx->limit)
@@ -447,8 +453,13 @@ static int tls_handoff_rx_wait(struct tls_handoff_ctx *ctx, long *timeo,
 	return err;
 }
 
-/* Under rx_mutex: 1 if kTLS may be read, else what a reader gets instead */
-static int tls_handoff_rx_stopped(struct tls_handoff_ctx *ctx)
+/**
+ * tls_handoff_rx_stopped() - may kTLS be read now
+ * @ctx: the context, established; the caller holds rx_mutex
+ *
+ * Return: 1, or what a reader gets instead.
+ */
+int tls_handoff_rx_stopped(struct tls_handoff_ctx *ctx)
 {
 	unsigned long flags = READ_ONCE(ctx->flags);
 
@@ -460,9 +471,14 @@ static int tls_handoff_rx_stopped(struct tls_handoff_ctx *ctx)
 	return flags & BIT(TLS_HANDOFF_BIT_RX_EOF) ? 0 : -EAGAIN;
 }
 
-/* Under rx_mutex */
-static int tls_handoff_rx_between(struct tls_handoff_ctx *ctx,
-				  struct tls_handoff_rx_failure *failure)
+/**
+ * tls_handoff_rx_between() - data came between the parts of a handshake message
+ * @ctx: the context, established; the caller holds rx_mutex
+ * @failure: filled
+ *
+ * Return: -EPROTO.
+ */
+int tls_handoff_rx_between(struct tls_handoff_ctx *ctx, struct tls_handoff_rx_failure *failure)
 {
 	failure->error = EPROTO;
 	failure->event = TLS_HANDOFF_EVENT_FAILED;
@@ -773,106 +789,6 @@ ssize_t tls_handoff_splice_read(struct socket *app, loff_t *ppos, struct pipe_in
 		if (ret)
 			return ret;
 	}
-}
-
-/* What read_sock() of a consumer passes through kTLS */
-struct tls_handoff_read {
-	read_descriptor_t *desc;
-	sk_read_actor_t actor;
-	bool between;	/* data may not come now */
-	bool stopped;	/* @actor took nothing */
-};
-
-static int tls_handoff_read_actor(read_descriptor_t *desc, struct sk_buff *skb,
-				  unsigned int offset, size_t len)
-{
-	struct tls_handoff_read *read = desc->arg.data;
-	int used = 0;
-
-	if (!read->between)
-		used = read->actor(read->desc, skb, offset, len);
-	read->stopped = used <= 0;
-	desc->count = read->desc->count;
-	return used;
-}
-
-/* Under rx_mutex and lock_sock */
-static int tls_handoff_read_try(struct tls_handoff_ctx *ctx, struct tls_handoff_read *read,
-				struct tls_handoff_rx_failure *failure)
-{
-	read_descriptor_t desc = { .arg.data = read, .count = read->desc->count };
-	bool other;
-	int ret;
-
-	do {
-		ret = tls_handoff_rx_stopped(ctx);
-		if (ret <= 0)
-			return ret;
-		read->between = test_bit(TLS_HANDOFF_BIT_RX_FRAGMENT, &ctx->flags);
-		ret = ctx->inner.ops->read_sock(ctx->inner.sk, &desc, tls_handoff_read_actor);
-		if (read->between && read->stopped)
-			return tls_handoff_rx_between(ctx, failure);
-		/* An error of the actor is its own affair */
-		if (ret <= 0 && (read->stopped || !desc.count))
-			return ret;
-		other = ret == -EINVAL;
-		ret = tls_handoff_rx_result(ctx, ret, -EINVAL, failure);
-	} while (ret == -EAGAIN && other);
-	if (ret > 0 && !skb_queue_empty_lockless(&tls_handoff_rx_ctx(ctx)->rx_list))
-		tls_handoff_rx_divert(ctx, failure);
-	return ret;
-}
-
-/**
- * tls_handoff_read_sock() - proto_ops.read_sock, for a consumer on its adopted socket
- * @sk: the TCP socket, under lock_sock
- * @desc: the consumer's
- * @actor: gets the data where it lies
- *
- * The caller, as nvme_tcp_try_recv(), has lock_sock, which rx_mutex goes before: so it is
- * only tried, and whoever has it calls back. What would need a lock that goes before
- * lock_sock is left to the consumer's work: the reader has its errno at once.
- *
- * Return: bytes, 0 at the end, -EAGAIN, the actor's errno, or why the connection failed.
- */
-int tls_handoff_read_sock(struct sock *sk, read_descriptor_t *desc, sk_read_actor_t actor)
-{
-	struct tls_handoff_ctx *ctx = container_of(READ_ONCE(sk->sk_socket),
-						   struct tls_handoff_ctx, inner);
-	struct tls_handoff_read read = { .desc = desc, .actor = actor };
-	struct tls_handoff_consumer *consumer = READ_ONCE(ctx->consumer);
-	struct tls_handoff_rx_failure failure = {};
-	u64 sequence;
-	int ret;
-
-	sock_owned_by_me(sk);
-	if (!consumer)
-		return -EOPNOTSUPP;
-	if (tls_handoff_state(ctx) != TLS_HANDOFF_STATE_ESTABLISHED)
-		return tls_handoff_state(ctx) == TLS_HANDOFF_STATE_FAILED ?
-		       -READ_ONCE(ctx->error) : -EAGAIN;
-	if (!mutex_trylock(&ctx->rx_mutex)) {
-		set_bit(TLS_HANDOFF_BIT_RX_BUSY, &ctx->flags);
-		/* Pairs with tls_handoff_rx_left() */
-		smp_mb__after_atomic();
-		if (!mutex_trylock(&ctx->rx_mutex))
-			return -EAGAIN;
-	}
-	consumer->reading = true;
-	ret = tls_handoff_read_try(ctx, &read, &failure);
-	sequence = tls_handoff_rx_sequence(ctx);
-	if (unlikely(failure.error))
-		consumer->failure = failure;
-	else if (unlikely(ctx->version != TLS_1_3_VERSION && sequence >= ctx->limit))
-		consumer->expired = true;
-	consumer->reading = false;
-	mutex_unlock(&ctx->rx_mutex);
-
-	if (unlikely(failure.error || consumer->expired))
-		tls_handoff_consumer_defer(ctx);
-	else if (unlikely(sequence >= ctx->limit_near))
-		tls_handoff_rx_limit(ctx, sequence);
-	return ret;
 }
 
 /**

@@ -372,6 +372,12 @@ static inline struct tls_handoff_ctx *tls_handoff_ctx(const struct socket *app)
 	return container_of(inner, struct tls_handoff_ctx, inner);
 }
 
+/* kTLS's side of receiving; there once kTLS was attached */
+static inline struct tls_sw_context_rx *tls_handoff_rx_ctx(const struct tls_handoff_ctx *ctx)
+{
+	return tls_sw_ctx_rx(tls_get_ctx(ctx->inner.sk));
+}
+
 static inline u8 tls_handoff_state(const struct tls_handoff_ctx *ctx)
 {
 	/* Pairs with tls_handoff_set_state() */
@@ -442,9 +448,18 @@ void tls_handoff_shutdown_tcp(struct tls_handoff_ctx *ctx);
 int tls_handoff_recvmsg(struct socket *app, struct msghdr *msg, size_t size, int flags);
 ssize_t tls_handoff_splice_read(struct socket *app, loff_t *ppos, struct pipe_inode_info *pipe,
 				size_t len, unsigned int flags);
-int tls_handoff_read_sock(struct sock *sk, read_descriptor_t *desc, sk_read_actor_t actor);
 void tls_handoff_rx_look(struct tls_handoff_ctx *ctx, bool nonblock);
 int tls_handoff_rx_pending(struct tls_handoff_ctx *ctx);
+int tls_handoff_rx_stopped(struct tls_handoff_ctx *ctx);
+int tls_handoff_rx_between(struct tls_handoff_ctx *ctx, struct tls_handoff_rx_failure *failure);
+int tls_handoff_rx_divert(struct tls_handoff_ctx *ctx, struct tls_handoff_rx_failure *failure);
+int tls_handoff_rx_result(struct tls_handoff_ctx *ctx, int ret, int other_type,
+			  struct tls_handoff_rx_failure *failure);
+u64 tls_handoff_rx_sequence(const struct tls_handoff_ctx *ctx);
+void tls_handoff_rx_limit(struct tls_handoff_ctx *ctx, u64 sequence);
+
+/* read_sock.c: data to a consumer that takes it out of the records */
+int tls_handoff_read_sock(struct sock *sk, read_descriptor_t *desc, sk_read_actor_t actor);
 
 /* alert.c: names */
 const char *tls_handoff_alert_name(int description);
