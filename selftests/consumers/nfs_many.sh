@@ -32,7 +32,7 @@ many_mounts() {		# COUNT CLIENT SERVER
 }
 
 expect_mounts() {
-	deadline=$patience mounts_until=$((SECONDS + patience))
+	deadline=$((2 * patience)) mounts_until=$((SECONDS + 2 * patience))
 	until_true mounts_have_ended
 	[ "$(grep -c ': mounted after' mounts.out)" -eq "$1" ] ||
 		fail "only $(grep -c ': mounted after' mounts.out) are mounted: $(grep -v ': mounted after' mounts.out | head -n 3)"
@@ -43,6 +43,7 @@ mounts_have_ended() { has_ended "$mounts" || [ $SECONDS -ge "$mounts_until" ]; }
 # Each has a new daemon while they are mounted.
 many_mounts_and_new_daemons() {
 	many_mounts "$1" ours ours
+	deadline=$patience
 	has_handshakes() { [ "$(grep -c 'handshake done' client.log)" -ge "$1" ]; }
 	until_true has_handshakes $(($1 / 4))
 	kill -USR2 "${daemons[client]}" "${daemons[server]}"

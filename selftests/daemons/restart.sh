@@ -186,13 +186,14 @@ a_key_that_waits() {
 }
 
 # Nothing is left of what passed, neither here nor with the service manager.
+# And the socket that kernel consumers find.
 one_memory_is_kept() {
 	managed
 	declare -A fds peer_fds
 	line tls13
 	again by_manager TERM
 	again by_manager TERM
-	until_true has_line service/stored '^1$'
+	until_true has_line service/stored '^2$'
 	kill "$(< tls13.pid)"
 	until_true count_sessions 0
 }

@@ -227,8 +227,11 @@ bool statestore_has_left(const struct statestore *store)
 void statestore_hold(struct statestore *store, int fd)
 {
 	store->held = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-	if (store->held >= 0)
-		notify_add(store, HELD_NAME, store->held);
+	if (store->held < 0)
+		return;
+	/* An earlier agent's copy may be there: one will do */
+	(void)sd_notify(0, "FDSTOREREMOVE=1\nFDNAME=" HELD_NAME);
+	notify_add(store, HELD_NAME, store->held);
 }
 
 int statestore_take_held(struct statestore *store)

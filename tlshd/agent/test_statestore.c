@@ -208,6 +208,7 @@ static void what_is_held_outlives_the_agent_too(void **state)
 	held = memory(&inode);
 	statestore_hold(store, held);
 	close(held);
+	expect_told("FDSTOREREMOVE=1\nFDNAME=handshake");
 	fd = expect_told("FDSTORE=1\nFDNAME=handshake\nFDPOLL=0");
 	assert_int_equal(inode_of(fd), inode);
 	close(fd);
