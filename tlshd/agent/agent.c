@@ -534,8 +534,9 @@ static void on_accept_consumers(evutil_socket_t fd, short what, void *arg)
 		if (ret < 0) {
 			log_message(LOG_ERR, "cannot accept a handshake of the kernel: %s",
 				    strerror(-ret));
-			/* That one failed; behind it may be others. */
-			if (ret == -EIO || ret == -EPERM)
+			/* The kernel failed that one, behind it may be others; or it took none. */
+			if (ret == -EIO || ret == -EPERM || ret == -EOPNOTSUPP || ret == -EINVAL ||
+			    ret == -ENOMEM)
 				return;
 			continue;
 		}
