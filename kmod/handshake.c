@@ -52,10 +52,15 @@ void tls_handoff_shutdown_tcp(struct tls_handoff_ctx *ctx)
 	if (test_and_set_bit(TLS_HANDOFF_BIT_SHUTDOWN, &ctx->flags))
 		return;
 	ctx->inner.ops->shutdown(&ctx->inner, SHUT_WR);
-	/* As TCP reports one */
+	/*
+	 * As TCP reports one. A consumer that waits for its handshake is told by DONE of its
+	 * family alone: sunrpc keeps both results in one place, and what xs_wake_error() does
+	 * with this one turns the other into success.
+	 */
 	lock_sock(sk);
 	WRITE_ONCE(sk->sk_err, ctx->error);
-	sk_error_report(sk);
+	if (!ctx->consumer || ctx->state != TLS_HANDOFF_STATE_HANDSHAKE)
+		sk_error_report(sk);
 	release_sock(sk);
 }
 

@@ -458,6 +458,29 @@ TEST_F(adopt, shutdown_in_the_handshake_fails_it_and_tells_the_agent)
 	expect_failed(_metadata, p, ECONNABORTED);
 }
 
+/* sk_error_report() is what sends POLL_ERR; sunrpc would take its handshake for a success */
+TEST_F(adopt, handshake_that_failed_is_no_error_report_of_the_socket)
+{
+	const struct timespec none = {};
+	struct pair *p = &self->pair;
+	siginfo_t info;
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGRTMIN);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	ASSERT_EQ(0, pair_adopt(p, AF_INET, TLS_HANDOFF_CLIENT));
+	ASSERT_EQ(0, fcntl(p->app, F_SETSIG, SIGRTMIN));
+	ASSERT_EQ(0, fcntl(p->app, F_SETOWN, getpid()));
+	ASSERT_EQ(0, fcntl(p->app, F_SETFL, O_RDWR | O_ASYNC));
+	close(p->session);
+	p->session = -1;
+	ASSERT_TRUE(wait_for(p->app, POLLHUP | POLLERR) & (POLLHUP | POLLERR));
+	while (sigtimedwait(&set, &info, &none) == SIGRTMIN)
+		EXPECT_NE(POLL_ERR, info.si_code);
+	expect_failed(_metadata, p, ECONNRESET);
+}
+
 TEST_F(adopt, handshake_ends_with_its_timeout)
 {
 	struct pair *p = &self->pair;

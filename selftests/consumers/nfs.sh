@@ -93,6 +93,38 @@ nfs_exports_decide() {
 	done
 }
 
+# The client's certificate and private key are in the kernel, named by the mount.
+nfs_keys_of_the_mount() {
+	local certificate key
+	modprobe nfs
+	certificate=$(keyctl padd user "certificate$port" %:.nfs < "$pki/peer.pem")
+	undo keyctl unlink "$certificate" %:.nfs
+	key=$(keyctl padd user "key$port" %:.nfs < "$pki/peer.key")
+	undo keyctl unlink "$key" %:.nfs
+	two_sides
+	nfs_daemons "$ours" "$ours" none
+	nfs_server mtls
+	! nfs_mount mtls || fail "it was mounted without a certificate"
+	expect_nfs_mount "mtls,cert_serial=$certificate,privkey_serial=$key"
+	nfs_write $MiB
+	nfs_read $MiB
+	nfs_umount
+}
+
+# As ktls-utils' daemon does it: kTLS alone, until the first key update.
+nfs_without_the_module() {
+	undo modprobe tls_handoff
+	rmmod tls_handoff || fail "the module is in use"
+	two_sides
+	nfs_daemons "$ours" "$ours"
+	expect_log client 'without tls_handoff.ko'
+	nfs_server mtls
+	expect_nfs_mount mtls
+	nfs_write $((4 * MiB))
+	nfs_read $((4 * MiB))
+	nfs_umount
+}
+
 patience=300	# seconds for a transfer on a slow machine
 [ "$deadline" -lt 100 ] || patience=600	# the debug kernel
 
@@ -107,3 +139,7 @@ done
 add consumers.nfs.servers_of_wrong_name_or_certificate_are_refused nfs_wrong_servers
 add consumers.nfs.clients_without_a_valid_certificate_are_refused nfs_wrong_clients
 add consumers.nfs.exports_refuse_what_their_xprtsec_lacks nfs_exports_decide
+add consumers.nfs.keys_of_the_mount nfs_keys_of_the_mount
+if [ "$ours" = ours ]; then
+	add consumers.nfs.without_the_module nfs_without_the_module
+fi

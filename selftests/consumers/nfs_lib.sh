@@ -57,7 +57,10 @@ nfs_write() {
 }
 
 nfs_read() {
+	local status
 	on client timeout --kill-after=5 "$patience" dd if=mnt/file bs=1M iflag=direct \
-		status=none 2> dd.err | cmp -s - <(data "$1") ||
-		fail "something else was read back, or nothing in $patience s: $(cat dd.err)"
+		status=none 2> dd.err | cmp -s - <(data "$1")
+	status=("${PIPESTATUS[@]}")
+	[[ ${status[0]} != 124 && ${status[0]} != 137 ]] || fail "read: not done in $patience s"
+	[ "${status[1]}" -eq 0 ] || fail "something else was read back: $(cat dd.err)"
 }

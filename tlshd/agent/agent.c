@@ -281,13 +281,11 @@ static void on_settled(void *arg)
 		try_successor(agent);
 }
 
-/* To the module, if it is there, and to kernel consumers. */
+/* To the module, if it is there; kernel consumers have found us before, and will for longer. */
 static int announce(struct agent *agent)
 {
 	int ret = netlink_register(agent->netlink);
 
-	if (ret == 0 && agent->consumers.family)
-		ret = handshake_family_join(agent->consumers.family);
 	if (ret == 0 && agent->consumers.family)
 		statestore_hold(agent->store, handshake_family_fd(agent->consumers.family));
 	return ret;
@@ -517,36 +515,21 @@ static const struct policy *policy_now(const struct agent *agent)
 
 static void on_accept_consumers(evutil_socket_t fd, short what, void *arg)
 {
-	struct consumer_request request;
 	struct handshake handshake;
 	struct agent *agent = arg;
-	int i, ret;
+	bool more;
 
 	if (!agent->consumers.family)
 		return;
 	agent->consumers.policy = policy_now(agent);
-	for (i = 0; i < AGENT_ACCEPT_BATCH; i++) {
-		if (!may_accept(agent))
-			return;
-		ret = handshake_family_accept(agent->consumers.family, &request);
-		if (ret == -EAGAIN)
-			return;
-		if (ret < 0) {
-			log_message(LOG_ERR, "cannot accept a handshake of the kernel: %s",
-				    strerror(-ret));
-			/* The kernel failed that one, behind it may be others; or it took none. */
-			if (ret == -EIO || ret == -EPERM || ret == -EOPNOTSUPP || ret == -EINVAL ||
-			    ret == -ENOMEM)
-				return;
-			continue;
-		}
-		if (consumer_new(&agent->consumers, &request, &handshake) == 0) {
-			begin(agent, &handshake);
-			consumer_free(handshake.consumer);
-			handshake_clear(&handshake);
-		}
+	more = !agent->stopping && consumers_accept(&agent->consumers);
+	while (may_accept(agent) && consumers_next(&agent->consumers, &handshake) == 0) {
+		begin(agent, &handshake);
+		consumer_free(handshake.consumer);
+		handshake_clear(&handshake);
 	}
-	event_active(agent->accept_consumers, EV_TIMEOUT, 1);
+	if (more)
+		event_active(agent->accept_consumers, EV_TIMEOUT, 1);
 }
 
 static void on_consumers_ready(void *arg)
@@ -772,11 +755,15 @@ static int setup(struct agent *agent)
 	return 0;
 }
 
-/* Both families; one of them will do.  0, or an exit status after a log line. */
+/*
+ * Both families; one of them will do.  Kernel consumers may come from here on, and wait until
+ * there is a session handler.  0, or an exit status after a log line.
+ */
 static int open_kernel(struct agent *agent)
 {
 	int ret;
 
+	consumers_init(&agent->consumers);
 	ret = netlink_open(agent->base, &netlink_ops, agent, &agent->netlink);
 	if (ret == 0)
 		ret = keyrings_new(&agent->consumers.keyrings);
@@ -787,6 +774,8 @@ static int open_kernel(struct agent *agent)
 	agent->consumers.netlink = agent->netlink;
 	ret = handshake_family_open(agent->base, &family_ops, agent,
 				    statestore_take_held(agent->store), &agent->consumers.family);
+	if (ret == 0)
+		ret = handshake_family_join(agent->consumers.family);
 	if (ret < 0 && !netlink_present(agent->netlink)) {
 		log_message(LOG_ERR, "the kernel does not have tls_handoff.ko: load it with "
 				     "\"modprobe tls_handoff\" and start tlshd again");
@@ -850,6 +839,7 @@ static void cleanup(struct agent *agent)
 	for (i = 0; i < agent->generations->len; i++)
 		generation_free(agent->generations->pdata[i]);
 	g_ptr_array_unref(agent->generations);
+	consumers_free(&agent->consumers);
 	handshake_family_close(agent->consumers.family);
 	keyrings_free(agent->consumers.keyrings);
 	netlink_close(agent->netlink);

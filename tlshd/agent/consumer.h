@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/queue.h>
 
 #include "attr.h"
 #include "handshake_family.h"
@@ -22,19 +23,33 @@ struct session;
 /* One for each handshake of a consumer; belongs to the struct handshake, then the session. */
 struct consumer;
 
-/* What all of them need */
+/* All of them, and what they need */
 struct consumers {
 	struct handshake_family *family;
 	struct keyrings *keyrings;
-	const struct netlink *netlink; /* tells whether the module is there */
-	const struct policy *policy;   /* as it is now: which profiles there are */
-	uint64_t last_id;	       /* of those that have none from the kernel */
+	const struct netlink *netlink;	 /* tells whether the module is there */
+	const struct policy *policy;	 /* as it is now: which profiles there are */
+	uint64_t last_id;		 /* of those that have none from the kernel */
+	STAILQ_HEAD(, consumer) waiting; /* accepted, not begun */
+	size_t waiting_count;
 };
 
-/* Takes over @request's socket and makes a handshake of it, whatever it asks for.  0, or -errno:
- * it was refused, which is logged. */
-int consumer_new(struct consumers *consumers, struct consumer_request *request,
-		 struct handshake *ret_handshake) __attribute__((warn_unused_result));
+void consumers_init(struct consumers *consumers);
+
+/* Tells those who wait that they should try again. */
+void consumers_free(struct consumers *consumers);
+
+/*
+ * Accepts what waits in the kernel, where only a few may: the next one is refused, and sunrpc
+ * tries again at once and for ever.  It waits here for consumers_next().  True: there may be
+ * more to accept.
+ */
+bool consumers_accept(struct consumers *consumers) __attribute__((warn_unused_result));
+
+/* The one that has waited longest becomes a handshake, whatever it asks for.  0, or -EAGAIN:
+ * nobody waits.  Those who have given up are left out. */
+int consumers_next(struct consumers *consumers, struct handshake *ret_handshake)
+	__attribute__((warn_unused_result));
 
 /* The last thing of a consumer: tells it that the handshake failed unless it was told a result
  * already.  NULL is fine. */

@@ -22,8 +22,15 @@ static struct consumers consumers;
 
 static int setup(void **state)
 {
-	memset(&consumers, 0, sizeof(consumers));
+	consumers_init(&consumers);
 	return 0;
+}
+
+static void accept_request(struct consumer_request *request)
+{
+	test_request = request;
+	assert_false(consumers_accept(&consumers));
+	assert_null(test_request);
 }
 
 /* The session of @request; what its OPEN says is in @ret_open. */
@@ -35,8 +42,8 @@ static struct fixture *open_consumer(void **state, struct consumer_request *requ
 
 	*state = f;
 	test_module = module;
-	assert_int_equal(consumer_new(&consumers, request, &handshake), 0);
-	assert_int_equal(request->fd, -1);
+	accept_request(request);
+	assert_int_equal(consumers_next(&consumers, &handshake), 0);
 	f->id = handshake.id;
 	sessions_open(f->sessions, &f->handler, &handshake);
 	assert_null(handshake.consumer);
@@ -287,7 +294,8 @@ static void a_socket_that_cannot_be_had_is_answered(void **state)
 	test_module = true;
 	test_adopt_result = -EOPNOTSUPP;
 	request.keyring = KEYRING;
-	assert_int_equal(consumer_new(&consumers, &request, &handshake), -EOPNOTSUPP);
+	accept_request(&request);
+	assert_int_equal(consumers_next(&consumers, &handshake), -EAGAIN);
 	expect_answer(ETIMEDOUT, 0);
 	assert_int_equal(calls_of(CALL_TAKE, NULL), calls_of(CALL_DROP, NULL));
 }
@@ -302,6 +310,47 @@ static void the_end_of_the_agent_is_told_to_those_who_wait(void **state)
 	sessions_free(f->sessions);
 	expect_answer(ETIMEDOUT, 0);
 	assert_int_equal(sessions_new(f->base, NULL, &f->sessions), 0);
+}
+
+static void requests_wait_in_their_order_until_they_can_be_served(void **state)
+{
+	struct consumer_request request =
+		request_of(HANDSHAKE_MSG_TYPE_SERVERHELLO, HANDSHAKE_AUTH_X509);
+	struct handshake handshake;
+	struct fixture *f = relay_new(&request.fd);
+
+	*state = f;
+	test_module = true;
+	accept_request(&request);
+	request.fd = dup(request.fd);
+	request.type = HANDSHAKE_MSG_TYPE_CLIENTHELLO;
+	accept_request(&request);
+	assert_int_equal(test_call_count, 0);
+	assert_int_equal(consumers_next(&consumers, &handshake), 0);
+	assert_int_equal(handshake.role, TLS_HANDOFF_SERVER);
+	consumer_free(handshake.consumer);
+	handshake_clear(&handshake);
+	expect_answer(ETIMEDOUT, 0);
+	/* the other one, when tlshd ends */
+	consumers_free(&consumers);
+	assert_int_equal(calls_of(CALL_CONSUMER, NULL), 2);
+	assert_int_equal(consumers_next(&consumers, &handshake), -EAGAIN);
+}
+
+/* Or the agent would turn for ever */
+static void an_accept_that_took_no_request_is_not_tried_again_at_once(void **state)
+{
+	const int none[] = { EAGAIN, EIO, EPERM, EOPNOTSUPP, EINVAL, ENOMEM };
+	size_t i;
+
+	for (i = 0; i < sizeof(none) / sizeof(none[0]); i++) {
+		test_accept_result = -none[i];
+		assert_false(consumers_accept(&consumers));
+	}
+	/* Behind one that was refused may be others. */
+	test_accept_result = -EBADMSG;
+	assert_true(consumers_accept(&consumers));
+	test_accept_result = 0;
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, relay_teardown)
@@ -322,6 +371,9 @@ int main(void)
 		TEST(a_consumer_that_gave_up_ends_its_session),
 		TEST(a_socket_that_cannot_be_had_is_answered),
 		TEST(the_end_of_the_agent_is_told_to_those_who_wait),
+		TEST(requests_wait_in_their_order_until_they_can_be_served),
+		cmocka_unit_test_setup(an_accept_that_took_no_request_is_not_tried_again_at_once,
+				       setup),
 	};
 
 	return cmocka_run_group_tests_name("consumer", tests, NULL, NULL);

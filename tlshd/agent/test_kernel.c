@@ -18,7 +18,8 @@
 struct test_call test_calls[TEST_KERNEL_CALLS];
 size_t test_call_count;
 int test_keys_result, test_done_result, test_send_result;
-int test_adopt_result, test_consumer_result;
+int test_adopt_result, test_accept_result, test_consumer_result;
+struct consumer_request *test_request;
 bool test_module;
 
 struct netlink_session *test_sessions;
@@ -32,7 +33,8 @@ void test_kernel_reset(int peer)
 	memset(test_calls, 0, sizeof(test_calls));
 	test_call_count = 0;
 	test_keys_result = test_done_result = test_send_result = 0;
-	test_adopt_result = test_consumer_result = 0;
+	test_adopt_result = test_accept_result = test_consumer_result = 0;
+	test_request = NULL;
 	test_module = false;
 	wire_peer = peer;
 }
@@ -211,6 +213,17 @@ int session_fd_attach_tls(int socket)
 {
 	note(CALL_ATTACH_TLS, 0);
 	return test_adopt_result;
+}
+
+int handshake_family_accept(struct handshake_family *family, struct consumer_request *ret_request)
+{
+	if (test_accept_result < 0)
+		return test_accept_result;
+	if (!test_request)
+		return -EAGAIN;
+	*ret_request = *test_request;
+	test_request = NULL;
+	return 0;
 }
 
 int handshake_family_done(struct handshake_family *family, int fd, uint32_t status, uint32_t peer)

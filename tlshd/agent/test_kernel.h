@@ -42,7 +42,9 @@ extern struct test_call test_calls[TEST_KERNEL_CALLS];
 extern size_t test_call_count;
 /* What the next calls of a kind return; 0. */
 extern int test_keys_result, test_done_result, test_send_result;
-extern int test_adopt_result, test_consumer_result;
+extern int test_adopt_result, test_accept_result, test_consumer_result;
+/* The one that ACCEPT of the `handshake` family takes next */
+extern struct consumer_request *test_request;
 /* There is every profile but "nvmet".  tls_handoff.ko is loaded; false after test_kernel_reset(). */
 extern bool test_module;
 /* What adopting a socket gives: its session id. */
