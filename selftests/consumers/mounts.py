@@ -1,8 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""mounts.py FOLDER OPTIONS AT_ONCE ADDRESS...: mounts the same export from each address, so
-many at a time, on folders of FOLDER, and reads a file of each. Prints what became of each
-when it has."""
+"""mounts.py FOLDER OPTIONS ADDRESS...: mounts the same export from each address, all at once, on
+folders of FOLDER, and reads a file of each. Prints what became of each when it has."""
 import concurrent.futures
 import ctypes
 import os
@@ -10,7 +9,7 @@ import sys
 import time
 
 libc = ctypes.CDLL(None, use_errno=True)
-folder, options, at_once, addresses = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4:]
+folder, options, addresses = sys.argv[1], sys.argv[2], sys.argv[3:]
 
 
 def mount(address):
@@ -29,5 +28,5 @@ def mount(address):
     os.write(1, f"{address}: {result} after {time.monotonic() - start:.1f} s\n".encode())
 
 
-with concurrent.futures.ThreadPoolExecutor(at_once) as pool:
+with concurrent.futures.ThreadPoolExecutor(len(addresses)) as pool:
     list(pool.map(mount, addresses))

@@ -14,20 +14,21 @@ server_addresses() {
 	on server ip -batch batch
 }
 
-# As many at a time as tlshd of ktls-utils can serve in the VM, where the kernel lets 4 requests
-# wait: with 16 it served 22 of 40 in two minutes.
-at_once=8
+# With more nfsd threads than requests may wait in the kernel, 4 or 5 here, it refuses handshakes that
+# the server begins, whatever daemon serves it: Documentation/nfs.md.
+threads=4
 
 many_mounts() {		# COUNT CLIENT SERVER
 	two_sides
 	nfs_daemons "$2" "$3"
 	server_addresses "$1"
-	nfs_server tls:mtls 16
+	modprobe -a nfs nfsv4	# 200 mounts at once do not wait for one that loads it
+	nfs_server tls:mtls "$threads"
 	echo words > "/proc/${sides[server]}/root$PWD/export/words"
 	mkdir many
 	on client mount -t tmpfs tmpfs many
 	start client mounts.out "$here/mounts.py" "$PWD/many" \
-		"vers=4.0,xprtsec=tls,clientaddr=0.0.0.0" "$at_once" "${addresses[@]}"
+		"vers=4.0,xprtsec=tls,clientaddr=0.0.0.0" "${addresses[@]}"
 	mounts=$started
 }
 
@@ -59,10 +60,7 @@ many_mounts_at_once() {
 	expect_mounts "$1"
 }
 
-# In soak only, as it has not passed: 198 of 200 were mounted, and two gave up after 180 s.
-if [ -z "$soak" ]; then
-	:
-elif [ "$ours" = ours ]; then
+if [ "$ours" = ours ]; then
 	add consumers.nfs.200_mounts_while_tlshd_is_replaced many_mounts_and_new_daemons 200
 else
 	add consumers.nfs.200_mounts many_mounts_at_once 200 "$ours" "$ours"
