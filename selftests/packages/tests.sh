@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash disable=SC2154 # variables are lib.sh's
-# The packages' tests: installed, running under systemd, upgraded, removed.
+# The packages' tests: installed, running under systemd, upgraded, there after a reboot,
+# removed.
 
 pki=/etc/tlshd
 packages=(tlshd tls-handoff tls-handoff-dev tls-handoff-doc tls-handoff-dkms)
@@ -19,26 +20,55 @@ expect_active() {
 
 main_pid() { systemctl show -P MainPID tlshd; }
 
-module_is_there() {
+# What is loaded is what DKMS has built for this kernel.
+expect_module_of_dkms() {
 	dkms status tls-handoff > dkms
 	has_line dkms "$(uname -r).*: installed" || fail "$(cat dkms)"
-	[[ $(modinfo -n tls_handoff) == */updates/dkms/* ]] || fail "$(modinfo -n tls_handoff)"
+	module=$(modinfo -n tls_handoff)
+	[[ $module == */updates/dkms/* ]] || fail "$module"
 	[ -d /sys/module/tls_handoff ] || fail "not loaded"
-	# tlshd's unit would have loaded it, too: now without that.
-	systemctl stop tlshd
-	modprobe --remove tls_handoff || fail "it is in use: $(lsmod | grep tls)"
-	systemctl restart systemd-modules-load
-	[ -d /sys/module/tls_handoff ] || fail "not loaded"
-	systemctl start tlshd
+	[ "$(< /sys/module/tls_handoff/srcversion)" = "$(modinfo -F srcversion tls_handoff)" ] ||
+		fail "another one is loaded"
 }
 
-starts_as_installed() {
+installed_by_apt() {
+	local logs
+	! modinfo tls_handoff > out 2>&1 || fail "there is a module already: $(cat out)"
+	touch before
+	apt-get -y install /stage/packages/*.deb > out 2>&1 < /dev/null ||
+		fail "$(tail -n 30 out; tail -n 30 /var/lib/dkms/tls-handoff/*/build/make.log)"
+	expect_module_of_dkms
+	[ "$module" -nt before ] || fail "$module was not built here"
+	logs=(/var/lib/dkms/tls-handoff/*/"$(uname -r)"/*/log/make.log)
+	[ "${logs[0]}" -nt before ] || fail "no log of a build: ${logs[*]}"
+}
+
+runs_without_a_tpm() {
 	[ ! -e /dev/tpmrm0 ] || fail "the test wants a machine without a TPM"
+	runs_as_started
+}
+
+# Once, with all that it was told to use.
+runs_as_started() {
 	expect_active active
 	[ "$(systemctl is-enabled tlshd)" = enabled ] || fail "not enabled"
 	[ "$(systemctl show -P NRestarts tlshd)" -eq 0 ] || fail "it was started more than once"
 	tlshd -t > out 2>&1 || fail "$(cat out)"
 	"${as[@]}" tls-handoff status > out 2>&1 || fail "$(cat out)"
+}
+
+# At boot modules-load.d and tlshd's unit race; this is what happens without the unit.
+modules_load_d() {
+	systemctl stop tlshd
+	modprobe --remove tls_handoff || fail "it is in use: $(lsmod | grep tls)"
+	systemctl restart systemd-modules-load
+	expect_module_of_dkms
+	systemctl start tlshd
+}
+
+runs_with_its_keys() {
+	runs_as_started
+	journal tlshd 'tlshd-keys: ready with 1 keys' || fail "$(journalctl -b -o cat -u tlshd)"
 }
 
 nothing_has_failed() {
@@ -66,6 +96,7 @@ unit_is_hardened() {
 }
 
 # The administrator's way: a key in the TPM, a certificate for it, a profile, a reload.
+# As with a TPM of hardware, the device is there before tlshd and belongs to tss.
 profile_with_a_tpm_key() {
 	cat > /etc/systemd/system/swtpm.service <<-'END'
 		[Unit]
@@ -74,14 +105,13 @@ profile_with_a_tpm_key() {
 		ExecStartPre=modprobe tpm_vtpm_proxy
 		ExecStart=swtpm chardev --vtpm-proxy --tpm2 --tpmstate dir=/var/lib/swtpm \
 			--flags not-need-init
+		ExecStartPost=sh -c 'until [ -c /dev/tpmrm0 ]; do :; done; chown tss:tss /dev/tpmrm0'
 		StateDirectory=swtpm
 		[Install]
 		WantedBy=multi-user.target
 	END
 	systemctl daemon-reload
-	systemctl enable --now --quiet swtpm
-	until_true test -c /dev/tpmrm0
-	chown tss:tss /dev/tpmrm0 2>/dev/null || :	# as udev does for a TPM
+	systemctl enable --now --quiet swtpm > out 2>&1 || fail "$(cat out)"
 
 	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout ca.key \
 		-out $pki/ca.pem -subj '/CN=packages test CA' -days 2
@@ -135,6 +165,13 @@ handoff_of_users() {
 		fail "$(journalctl -b -o cat -u tlshd | tail -n 5)"
 }
 
+# The same with OpenSSL at the other end, which asks for a new key.
+handoff_to_openssl() {
+	declare -A fds peer_fds
+	line tls13
+	expect_line_key_update 1
+}
+
 # open_over ACTION...: an open connection goes on over it, and its keys can be changed.
 open_over() {
 	local before
@@ -161,7 +198,7 @@ killed() {
 upgraded() {
 	local old
 	old=$(main_pid)
-	dpkg --install /root/packages/tlshd_*.deb < /dev/null
+	dpkg --install /stage/packages/tlshd_*.deb < /dev/null
 	is_another "$old"
 }
 
@@ -213,19 +250,33 @@ purged() {
 	[ -e $pki/web.key ] || fail "the administrator's key is gone"
 }
 
-add packages.tlshd_starts_as_it_was_installed_without_a_tpm starts_as_installed
-add packages.nothing_has_failed_at_boot nothing_has_failed
-add packages.the_module_is_built_by_dkms_and_loaded_at_boot module_is_there
-add packages.manual_pages_headers_and_documentation_are_there manuals_and_headers
-add packages.the_unit_is_hardened unit_is_hardened
-add packages.a_reload_takes_a_profile_with_a_key_in_the_tpm profile_with_a_tpm_key
-add packages.a_mistake_in_the_configuration_does_not_end_tlshd a_mistake_in_the_configuration
-add packages.users_without_rights_talk_tls_with_a_key_in_the_tpm handoff_of_users
 while_open=key_update.goes_on_while
-add packages.$while_open.systemd_reloads_tlshd open_over systemctl reload tlshd
-add packages.$while_open.systemd_restarts_tlshd open_over systemctl restart tlshd
-add packages.$while_open.systemd_starts_tlshd_again_after_it_was_killed open_over killed
-add packages.$while_open.the_package_is_upgraded open_over upgraded
-add packages.an_upgrade_keeps_the_configuration an_upgrade_keeps_the_configuration
-add packages.data_goes_on_while_tlshd_is_stopped stopped
-add packages.purging_them_leaves_nothing_behind purged
+tests_as_installed() {
+	tests=()
+	add packages.apt_installs_them_and_dkms_builds_the_module installed_by_apt
+	add packages.tlshd_runs_as_it_was_installed_without_a_tpm runs_without_a_tpm
+	add packages.manual_pages_headers_and_documentation_are_there manuals_and_headers
+	add packages.the_unit_is_hardened unit_is_hardened
+	add packages.a_reload_takes_a_profile_with_a_key_in_the_tpm profile_with_a_tpm_key
+	add packages.a_mistake_in_the_configuration_does_not_end_tlshd a_mistake_in_the_configuration
+	add packages.users_without_rights_talk_tls_with_a_key_in_the_tpm handoff_of_users
+	add packages.$while_open.systemd_reloads_tlshd open_over systemctl reload tlshd
+	add packages.$while_open.systemd_restarts_tlshd open_over systemctl restart tlshd
+	add packages.$while_open.systemd_starts_tlshd_again_after_it_was_killed open_over killed
+	add packages.$while_open.the_package_is_upgraded open_over upgraded
+	add packages.an_upgrade_keeps_the_configuration an_upgrade_keeps_the_configuration
+	add packages.data_goes_on_while_tlshd_is_stopped stopped
+}
+
+# Nothing was done by hand for those that say "after a reboot".
+rebooted=packages.after_a_reboot
+tests_after_reboot() {
+	tests=()
+	add $rebooted.nothing_has_failed nothing_has_failed
+	add $rebooted.the_module_of_dkms_is_loaded expect_module_of_dkms
+	add $rebooted.tlshd_runs_with_its_keys runs_with_its_keys
+	add $rebooted.users_without_rights_talk_tls_with_a_key_in_the_tpm handoff_of_users
+	add $rebooted.openssl_is_talked_to_and_gets_a_new_key handoff_to_openssl
+	add packages.modules_load_d_loads_the_module modules_load_d
+	add packages.purging_them_leaves_nothing_behind purged
+}
