@@ -161,7 +161,7 @@ connections_over() {
 	deadline=120 until_true open_or_ended # 500 handshakes
 	again "$@"
 	echo >&"$go"
-	wait_ours
+	deadline=120 wait_ours	# 500 key updates
 	expect_status 0
 	has_line out right || fail "it did not say that all is right"
 }

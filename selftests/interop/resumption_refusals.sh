@@ -49,8 +49,9 @@ of_another_profile() {
 
 after_its_lifetime() {
 	local payload=$home/small listen=(--profile short) refused times=0
-	refused=$(count RefusedExpired)
 	until_true visit_in_time
+	# Not before: on a slow machine some visits are late.
+	refused=$(count RefusedExpired)
 	until_true visit_is_full_again
 	count_is RefusedExpired $((refused + 1)) || fail "it was not refused as expired"
 }

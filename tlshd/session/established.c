@@ -412,7 +412,8 @@ static void handle_alert(struct session *session, const uint8_t *data, size_t le
 	const char *name;
 
 	if (length != 2) {
-		fail(session, EPROTO, ALERT_DECODE_ERROR, "The peer sent a malformed alert.");
+		/* The errno that the kernel gives it: whoever comes first */
+		fail(session, EINVAL, ALERT_DECODE_ERROR, "The peer sent a malformed alert.");
 		return;
 	}
 	if (data[1] == ALERT_CLOSE_NOTIFY || data[1] == ALERT_USER_CANCELED)
