@@ -522,13 +522,14 @@ static void on_accept_consumers(evutil_socket_t fd, short what, void *arg)
 	if (!agent->consumers.family)
 		return;
 	agent->consumers.policy = policy_now(agent);
-	more = !agent->stopping && consumers_accept(&agent->consumers);
+	/* These first: they may be as many as may wait, with others behind them in the kernel. */
 	while (may_accept(agent) && consumers_next(&agent->consumers, &handshake) == 0) {
 		begin(agent, &handshake);
 		consumer_free(handshake.consumer);
 		handshake_clear(&handshake);
 	}
-	if (more)
+	more = !agent->stopping && consumers_accept(&agent->consumers);
+	if (more || (may_accept(agent) && agent->consumers.waiting_count))
 		event_active(agent->accept_consumers, EV_TIMEOUT, 1);
 }
 
@@ -776,6 +777,10 @@ static int open_kernel(struct agent *agent)
 				    statestore_take_held(agent->store), &agent->consumers.family);
 	if (ret == 0)
 		ret = handshake_family_join(agent->consumers.family);
+	if (ret < 0) {
+		handshake_family_close(agent->consumers.family);
+		agent->consumers.family = NULL;
+	}
 	if (ret < 0 && !netlink_present(agent->netlink)) {
 		log_message(LOG_ERR, "the kernel does not have tls_handoff.ko: load it with "
 				     "\"modprobe tls_handoff\" and start tlshd again");
