@@ -310,6 +310,8 @@ static const char *tls_handoff_refusal(int err)
 		return "too many handshakes are pending";
 	case -ENOENT:
 		return "the kernel's tls module is not loaded";
+	case -ECONNRESET:
+		return "the peer closed the connection";
 	default:
 		return "the handshake could not be started";
 	}
@@ -376,6 +378,9 @@ static int tls_handoff_begin(struct tls_handoff_ctx *ctx, u32 role, struct cgrou
 		goto fail;
 
 	err = tls_handoff_attach_tls(ctx);
+	/* Closed while it waited: the state is no longer the one to leave alone */
+	if (err == -ENOTCONN)
+		err = -ECONNRESET;
 	if (err)
 		goto fail;
 	err = ctx->consumer ? tls_handoff_upcall_adopt(ctx) : tls_handoff_upcall_add(ctx);

@@ -10,8 +10,6 @@
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -19,8 +17,6 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
-
-#include <linux/userfaultfd.h>
 
 #include "kselftest_harness.h"
 #include "lib.h"
@@ -499,35 +495,6 @@ TEST_F(agent, without_a_free_descriptor_fails_the_handshake_at_once)
 	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &limit));
 	EXPECT_EQ(ENOBUFS, socket_error(p->app));
 	EXPECT_NE(0, strlen(get_error(p->app)));
-}
-
-/* A page that comes only when deliver() is called; the fd that tells of the wait, or -1 */
-static int undelivered_page(void **ret_page, size_t size)
-{
-	struct uffdio_api api = { .api = UFFD_API };
-	struct uffdio_register range = { .mode = UFFDIO_REGISTER_MODE_MISSING };
-	int fd = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
-	void *page;
-
-	if (fd < 0)
-		return -1;
-	page = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	range.range.start = (unsigned long)page;
-	range.range.len = size;
-	if (page == MAP_FAILED || ioctl(fd, UFFDIO_API, &api) ||
-	    ioctl(fd, UFFDIO_REGISTER, &range)) {
-		close(fd);
-		return -1;
-	}
-	*ret_page = page;
-	return fd;
-}
-
-static int deliver(int fd, void *page, size_t size)
-{
-	struct uffdio_zeropage zero = { .range = { (unsigned long)page, size } };
-
-	return ioctl(fd, UFFDIO_ZEROPAGE, &zero);
 }
 
 struct ask {

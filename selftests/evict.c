@@ -260,6 +260,42 @@ TEST_F(evict, blocked_calls_of_another_process_end_too)
 	close(report[1]);
 }
 
+static bool one_is_pending(void *arg)
+{
+	return stat_read("HandoffCurrPending") == 1;
+}
+
+/* A sender that waits for a page holds the socket's lock: what START waits for, and the FIN. */
+TEST_F(evict, peer_that_closes_meanwhile_is_econnreset)
+{
+	struct call sending = { .size = sysconf(_SC_PAGESIZE) };
+	struct call starting = { .role = TLS_HANDOFF_CLIENT };
+	struct task sender, starter;
+	struct pair *p = &self->pair;
+	int faults;
+
+	faults = undelivered_page(&sending.buffer, sending.size);
+	if (faults < 0)
+		SKIP(return, "this kernel has no userfaultfd");
+	ASSERT_EQ(0, pair_prepare(p, variant->family));
+	sending.fd = p->app;
+	starting.fd = p->app;
+	ASSERT_EQ(0, task_start(&sender, call_send, &sending));
+	EXPECT_TRUE(wait_for(faults, POLLIN) & POLLIN);
+	ASSERT_EQ(0, task_start(&starter, call_start, &starting));
+	EXPECT_TRUE(until(one_is_pending, NULL));
+	ASSERT_EQ(0, shutdown(p->peer, SHUT_WR));
+
+	ASSERT_EQ(0, deliver(faults, sending.buffer, sending.size));
+	EXPECT_EQ(sending.size, task_end(&sender));
+	EXPECT_EQ(-ECONNRESET, task_end(&starter));
+	EXPECT_EQ(TLS_HANDOFF_STATE_FAILED, get_info(p->app).state);
+	EXPECT_STREQ("the peer closed the connection", get_error(p->app));
+	EXPECT_EQ(-1, send(p->app, "plain", 5, MSG_NOSIGNAL));
+	EXPECT_EQ(EPIPE, errno);
+	close(faults);
+}
+
 /* Senders that go on until told to stop; each reports what it sent */
 struct sender {
 	struct task task;

@@ -5,10 +5,13 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/userfaultfd.h>
 #include <netinet/tcp.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -263,4 +266,32 @@ bool pattern_check(const void *buffer, size_t size, uint64_t offset)
 		if (((const uint8_t *)buffer)[i] != pattern_byte(offset + i))
 			return false;
 	return true;
+}
+
+int undelivered_page(void **ret_page, size_t size)
+{
+	struct uffdio_api api = { .api = UFFD_API };
+	struct uffdio_register range = { .mode = UFFDIO_REGISTER_MODE_MISSING };
+	int fd = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
+	void *page;
+
+	if (fd < 0)
+		return -1;
+	page = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	range.range.start = (unsigned long)page;
+	range.range.len = size;
+	if (page == MAP_FAILED || ioctl(fd, UFFDIO_API, &api) ||
+	    ioctl(fd, UFFDIO_REGISTER, &range)) {
+		close(fd);
+		return -1;
+	}
+	*ret_page = page;
+	return fd;
+}
+
+int deliver(int fd, void *page, size_t size)
+{
+	struct uffdio_zeropage zero = { .range = { (unsigned long)page, size } };
+
+	return ioctl(fd, UFFDIO_ZEROPAGE, &zero);
 }

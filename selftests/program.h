@@ -74,4 +74,11 @@ int take_fd(int unix_fd);
 void pattern_fill(void *buffer, size_t size, uint64_t offset);
 bool pattern_check(const void *buffer, size_t size, uint64_t offset);
 
+/*
+ * A page that comes only when deliver() is called; the fd that tells of the wait, or -1
+ * where the kernel has no userfaultfd.
+ */
+int undelivered_page(void **ret_page, size_t size);
+int deliver(int fd, void *page, size_t size);
+
 #endif /* SELFTESTS_PROGRAM_H */
