@@ -214,7 +214,8 @@ void resume_ticket(struct handshake *handshake, bool incoming, const gnutls_datu
 	count(handshake, COUNT_ISSUED);
 	ticket = ticket_of(message, tls13);
 	if (ticket)
-		stek_check_name(resume->stek, &handshake->resume.stek, ticket);
+		stek_check_name(resume->stek, handshake->session->profile, &handshake->resume.stek,
+				ticket);
 }
 
 static int refuse(struct handshake *handshake, int alert, const char *words)

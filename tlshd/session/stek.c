@@ -206,6 +206,11 @@ static int derive_name(uint64_t period, const uint8_t key[STEK_KEY], uint8_t ret
 	return r < 0 ? -EIO : 0;
 }
 
+static uint64_t current_period(const struct profile *profile)
+{
+	return (uint64_t)time(NULL) / (PERIOD * profile->ticket_lifetime);
+}
+
 static int derive(const struct root *root, uint64_t period, const void *binding,
 		  size_t binding_length, struct stek_choice *ret_choice)
 {
@@ -240,7 +245,7 @@ int stek_choose(struct stek *stek, const struct profile *profile, const void *bi
 		struct stek_choice *ret_choice)
 {
 	/* GnuTLS uses a key of zeros in its first period, which is over since 1970 */
-	uint64_t period = (uint64_t)time(NULL) / (PERIOD * profile->ticket_lifetime);
+	uint64_t period = current_period(profile);
 	struct ring *ring = find_ring(stek, profile);
 	struct stek_choice choice = { 0 };
 	size_t i = 0;
@@ -269,10 +274,20 @@ int stek_choose(struct stek *stek, const struct profile *profile, const void *bi
 	return r;
 }
 
-void stek_check_name(struct stek *stek, const struct stek_choice *choice,
-		     const uint8_t name[STEK_NAME])
+/* A period may have begun since the key was chosen: GnuTLS looks when it issues a ticket. */
+static bool has_newer_name(const struct profile *profile, const struct stek_choice *choice,
+			   const uint8_t name[STEK_NAME])
 {
-	if (stek->names_differ || has_name(choice, name))
+	uint8_t newer[STEK_NAME];
+
+	return derive_name(current_period(profile), choice->key, newer) == 0 &&
+	       memcmp(newer, name, STEK_NAME) == 0;
+}
+
+void stek_check_name(struct stek *stek, const struct profile *profile,
+		     const struct stek_choice *choice, const uint8_t name[STEK_NAME])
+{
+	if (stek->names_differ || has_name(choice, name) || has_newer_name(profile, choice, name))
 		return;
 	stek->names_differ = true;
 	log_message(LOG_WARNING,

@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -151,6 +152,47 @@ static void rotation(struct resume_test *test, struct peer_setup *setup)
 static void ticket_keys_rotate_by_themselves_for_resumption(void **state)
 {
 	with_peers(rotation);
+}
+
+/* GnuTLS's next period begins between ClientHello and the tickets. */
+static void connect_over_a_period(const struct resume_test *test)
+{
+	struct attr_builder options = rig_options(TLS_HANDOFF_SERVER, test->profile);
+	struct connection c;
+	bool passed = false;
+
+	connection_open(&c, &rig, &options, test->make(test->setup));
+	while (!c.done && !c.failed) {
+		if (!passed && c.peer->in.length) {
+			rig_pass(20);
+			passed = true;
+		}
+		if (!connection_relay(&c))
+			assert_true(rig_step(&rig));
+	}
+	assert_true(passed && c.done && !c.resumed);
+	connection_run(&c);
+	resume_close(test, &c);
+}
+
+static void period(struct resume_test *test, struct peer_setup *setup)
+{
+	const int64_t length = (int64_t)3 * HOUR;
+
+	rig_hold_clock();
+	rig_pass(2 * length - 10 - time(NULL) % length);
+	for (setup->version = 12; setup->version <= 13; setup->version++) {
+		connect_over_a_period(test);
+		assert_false(rig_log_has(&rig, "names tickets in a new way"));
+		rig_tickets(&rig, CHANNEL_TICKETS_ROTATE);
+		resume_expect_again(test, true);
+		rig_pass(length - 20);
+	}
+}
+
+static void tickets_are_known_if_the_next_period_begins_before_they_are_issued(void **state)
+{
+	with_peers(period);
 }
 
 /* The last ticket is always the newest. */
@@ -412,6 +454,7 @@ int main(void)
 		RESUMPTION_TEST(
 			after_a_rotation_old_tickets_are_resumed_and_new_ones_issued_only_under_the_new_key),
 		RESUMPTION_TEST(ticket_keys_rotate_by_themselves_for_resumption),
+		RESUMPTION_TEST(tickets_are_known_if_the_next_period_begins_before_they_are_issued),
 		RESUMPTION_TEST(a_chain_of_resumptions_ends_a_lifetime_after_its_full_handshake),
 		RESUMPTION_TEST(a_ticket_for_one_name_is_not_resumed_under_another),
 		RESUMPTION_TEST(a_ticket_of_one_profile_is_not_resumed_under_another),

@@ -219,12 +219,12 @@ static void when_names_are_not_as_expected_only_the_newest_key_serves_resumption
 	struct stek *stek;
 
 	stek = first_key(&profiles, &first);
-	stek_check_name(stek, &first, first.names[0]);
+	stek_check_name(stek, &profiles.profiles[0], &first, first.names[0]);
 	stek_rotate(stek);
 	assert_int_equal(
 		stek_choose(stek, &profiles.profiles[0], binding, 7, first.names, 1, &choice), 0);
 	assert_true(choice.known && !choice.newest);
-	stek_check_name(stek, &first, strange);
+	stek_check_name(stek, &profiles.profiles[0], &first, strange);
 	assert_int_equal(
 		stek_choose(stek, &profiles.profiles[0], binding, 7, first.names, 1, &choice), 0);
 	assert_true(!choice.known && choice.newest);
