@@ -16,14 +16,18 @@ nfs_server() {
 		mount -t tmpfs -o mode=777 tmpfs export
 		mount -t rpc_pipefs rpc_pipefs pipefs
 		mount -t nfsd nfsd /proc/fs/nfsd" > nfsd.log 2>&1 || fail "nfsd: $(cat nfsd.log)"
-	# Without it opens wait until the grace period is over.
+	# Without it opens wait until the grace period is over; nfsd waits a second for it.
 	start server nfsdcld.log nfsdcld --foreground --pipefsdir="$PWD/pipefs"
+	until_true watches_a_folder "$started"
 	on server rpc.nfsd --no-nfs-version 3 "${2-4}" > nfsd.log 2>&1 ||
 		fail "nfsd: $(cat nfsd.log)"
 	start server mountd.log rpc.mountd --foreground --no-nfs-version 3
 	nfs_export "$1"
 	until_true has_line mountd.log 'starting'
 }
+
+# watches_a_folder PID: by inotify, as nfsdcld does for nfsd's pipe
+watches_a_folder() { grep -qs '^inotify' "/proc/$1/fdinfo/"*; }
 
 nfs_export() {
 	on server exportfs -o "rw,fsid=0,no_subtree_check,no_root_squash,insecure,xprtsec=$1" \

@@ -45,7 +45,7 @@ nvme_updates_need_a_daemon() {	# RECEIVER: client or server
 	dd of="$disk" bs=1M count=$((nvme_size / MiB)) oflag=direct if=/dev/zero 2> write.err &
 	io+=($!)
 	pids+=("${io[@]}")
-	until_true nvme_io_has_failed "${io[@]}"
+	deadline=$patience until_true nvme_io_has_failed "${io[@]}"
 }
 
 nvme_io_has_failed() {

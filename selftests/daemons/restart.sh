@@ -7,6 +7,7 @@ programs=$(dirname "$here")/updates
 updates=60	# of the peer under load; every other one asks for ours
 wishes=60	# of our program: TLS_HANDOFF_REKEY
 pace=100	# milliseconds from one to the next: the load lasts six seconds at least
+patience=150	# seconds that the load may last on a slow machine
 
 # managed [LINE...]: as daemon(), under a service manager that keeps descriptors.
 managed() {
@@ -38,7 +39,7 @@ load() {
 start_load() {
 	local name=$1 program=$2
 	shift 2
-	"$programs/$program" --port "$port" --seconds 150 --bytes $((8 << 20)) \
+	"$programs/$program" --port "$port" --seconds "$patience" --bytes $((8 << 20)) \
 		--pause "$pace" "$@" > "$name.out" 2> "$name.err" &
 	echo $! > "$name.pid"
 	pids+=("$!")
@@ -51,7 +52,7 @@ value() { sed -n "s/^$2=//p" "$1.out"; }
 expect_load() {
 	local name=$1 side code
 	for side in ours peer; do
-		until_true has_ended "$(< "$name.$side.pid")"
+		deadline=$patience until_true has_ended "$(< "$name.$side.pid")"
 		code=0
 		wait "$(< "$name.$side.pid")" || code=$?
 		[ "$code" -eq 0 ] || fail "$name.$side: $code $(cat "$name.$side".err \
@@ -158,10 +159,10 @@ connections_over() {
 	"$here/connections" "${mode[@]}" "$port" < go > out 2> err &
 	ours=$!
 	pids+=("$ours")
-	deadline=120 until_true open_or_ended # 500 handshakes
+	deadline=$((4 * deadline)) until_true open_or_ended # 500 handshakes
 	again "$@"
 	echo >&"$go"
-	deadline=120 wait_ours	# 500 key updates
+	deadline=$((4 * deadline)) wait_ours	# 500 key updates
 	expect_status 0
 	has_line out right || fail "it did not say that all is right"
 }
@@ -203,7 +204,7 @@ a_handshake_goes_on_over_a_reload() {
 	mkfifo peer.in
 	exec {hold}<> peer.in
 	server nc -l 127.0.0.1 "$port"
-	tls-handoff connect --timeout 20 --name localhost 127.0.0.1 "$port" < /dev/null > out 2> err &
+	tls-handoff connect --timeout 600 --name localhost 127.0.0.1 "$port" < /dev/null > out 2> err &
 	ours=$!
 	pids+=("$ours")
 	until_true has_bytes peer.out 100 # ClientHello

@@ -54,8 +54,14 @@ broken_client() {
 	done
 }
 
-# The reset was there before anybody could ask for TLS.
-reset_too_soon() { [ "$status" -eq 1 ] && grep -q 'cannot take the socket over: .* not connected' err; }
+# The end was there before anybody could ask for TLS, or while the options were set.
+reset_too_soon() {
+	case $status in
+	1) has_line err 'cannot take the socket over: .* not connected' ;;
+	3) has_line err '"state":"idle"' && has_line err 'failed: .* not connected' ;;
+	*) false ;;
+	esac
+}
 
 # expect_failure WHERE ALLOWED: status 3, one of these errnos, a sentence, and it says failed.
 expect_failure() {

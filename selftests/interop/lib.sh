@@ -59,6 +59,7 @@ has_ended() { ! kill -0 "$1" 2>/dev/null; }
 peer() {
 	local input=/dev/null
 	[ ! -e peer.in ] || input=peer.in
+	: > peer.out > peer.err # nobody takes what an earlier one said for this one's words
 	"$@" < $input > peer.out 2> peer.err &
 	peer=$!
 	pids+=("$peer")

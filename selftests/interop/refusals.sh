@@ -139,8 +139,10 @@ silent_server() {
 	expect_info errno 110
 }
 
+# It has the first byte of ClientHello when it closes: nobody can ask for TLS on a connection
+# that is closed before.
 closing_server() {
-	server socat "TCP-LISTEN:$port,reuseaddr" EXEC:/bin/true
+	server socat "TCP-LISTEN:$port,reuseaddr" "SYSTEM:head -c 1 > /dev/null"
 	connect -4 server.test "$port" < /dev/null
 	expect_status 3
 	expect_info errno 104
@@ -158,7 +160,10 @@ loosening() {	# ARGUMENT...
 	[ ! -s peer.out ] || fail "the peer got bytes: $(head -c 100 peer.out | xxd)"
 }
 
+# socat would close at the end of its input, perhaps before we ask for TLS.
 unknown_profile() {
+	mkfifo peer.in
+	exec {speak}<> peer.in
 	server socat "TCP-LISTEN:$port,reuseaddr" STDIO
 	connect -4 --profile nowhere server.test "$port" < /dev/null
 	expect_status 3
@@ -168,10 +173,12 @@ unknown_profile() {
 
 # A network namespace of its own has no tlshd.
 no_tlshd() {
+	mkfifo peer.in
+	exec {speak}<> peer.in
 	status=0
 	timeout "$deadline" unshare --net --pid --fork --kill-child bash -c '
 		ip link set lo up
-		socat TCP-LISTEN:1234 STDIO < /dev/null > /dev/null &
+		socat TCP-LISTEN:1234 STDIO < peer.in > /dev/null &
 		until [ -n "$(ss -Hltn "sport = 1234")" ]; do :; done
 		tls-handoff connect 127.0.0.1 1234 < /dev/null' > out 2> err || status=$?
 	expect_status 4

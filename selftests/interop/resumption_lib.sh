@@ -167,7 +167,7 @@ sni=(-servername server.test)
 visit() {
 	local how=$1
 	shift
-	rm -f reader_ended
+	rm -f echoed reader_ended
 	listen "${listen[@]}" "$port" -- cat
 	s_client "${sni[@]}" -msg -msgfile messages "$@"
 	expect_same echoed "$payload"

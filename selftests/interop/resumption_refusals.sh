@@ -109,10 +109,15 @@ client_after_flush() {
 # Nobody needs to come for the keys to go.
 keys_go_by_themselves() {
 	local payload=$home/small listen=(--profile short)
+	until_true visit_leaves_a_key
+	pause=0.2 until_true count_is TicketKeys 0
+}
+
+# On a slow machine it may be gone before it is counted.
+visit_leaves_a_key() {
 	flush
 	visit full
-	count_is TicketKeys 1 || fail "$(count TicketKeys) ticket keys"
-	pause=0.2 until_true count_is TicketKeys 0
+	count_is TicketKeys 1
 }
 
 # First a reload without a change, which leaves tickets alone.

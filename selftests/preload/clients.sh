@@ -65,10 +65,11 @@ python_urllib() {
 }
 
 # program LANGUAGE CASE...: each sends the payload and prints what comes back. None could
-# talk plaintext with that server.
+# talk plaintext with that server. Each may take as long as a test of its own.
 program() {
 	local expected=() kind=$1
 	shift
+	local deadline=$((deadline * $#))
 	reverser
 	run_client "$here/program.$kind" server.test "$port" "$@" < "$payload"
 	expect_status 0
@@ -126,7 +127,7 @@ exit_status_of_the_program() {
 
 # Only the ports of the rules.
 other_ports_stay_plain() {
-	server socat "TCP-LISTEN:$port,reuseaddr" EXEC:cat
+	server socat -t "$deadline" "TCP-LISTEN:$port,reuseaddr" EXEC:cat
 	run_client --client-ports "1-$((port - 1)),$((port + 1))-65535" -- \
 		nc -N 127.0.0.1 "$port" < "$payload"
 	expect_status 0

@@ -71,13 +71,17 @@ memcached_both() {
 }
 
 iperf3_both() {
-	run_server iperf3 --server --port "$port"
+	run_server iperf3 --server --port "$port" --forceflush
 	iperf3_once
+	# In between it does not listen.
+	until_true has_line peer.out 'test #2'
 	iperf3_once --reverse --parallel 3
 }
 
+# When enough was sent, it does not wait for what is under way, of which these sockets hold
+# less than 1 MiB.
 iperf3_once() {	# [iperf3's ARGUMENT...]
-	run_client iperf3 --client server.test --port "$port" --bytes 2M --json "$@"
+	run_client iperf3 --client server.test --port "$port" --bytes 3M --window 128K --json "$@"
 	expect_status 0
 	jq -e '.end.sum_received.bytes >= 2097152' out > /dev/null || fail "iperf3: $(< out)"
 	expect_words '"state":"established"' err
@@ -96,8 +100,8 @@ on_the_wire() {
 		> /dev/null 2> tcpdump.err &
 	pids+=("$!")
 	until_true has_line tcpdump.err 'listening on'
-	run_server socat "TCP-LISTEN:$port,reuseaddr" EXEC:cat
-	run_client socat - "TCP:server.test:$port" <<< "$marker"
+	run_server socat -t "$deadline" "TCP-LISTEN:$port,reuseaddr" EXEC:cat
+	run_client socat -t "$deadline" - "TCP:server.test:$port" <<< "$marker"
 	expect_status 0
 	expect_words "$marker" out
 	port=$((port + 1000))

@@ -226,7 +226,8 @@ def a_handshake_is_one_line_with_the_sockets_session_id():
     client, server = secure_pair()
     with client, server:
         for sock, role in ((client, "client"), (server, "server")):
-            lines = rig.daemon.lines(f"session {session_id(sock)}: ")
+            pattern = f"session {session_id(sock)}: "
+            lines = until(lambda: rig.daemon.lines(pattern), "a line about it")
             assert len(lines) == 1, lines
             assert f"{role} handshake done: profile default, peer 127.0.0.1:" in lines[0], lines
 
