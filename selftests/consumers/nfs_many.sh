@@ -29,12 +29,16 @@ many_mounts() {		# COUNT CLIENT SERVER
 	on client mount -t tmpfs tmpfs many
 	start client mounts.out "$here/mounts.py" "$PWD/many" \
 		"vers=4.0,xprtsec=tls,clientaddr=0.0.0.0" "${addresses[@]}"
-	mounts=$started
+	mounts=$started began=$SECONDS
 }
 
+# stage WORDS: how far it is, and when
+stage() { echo "$* after $((SECONDS - began)) s" >> said; }
+
 expect_mounts() {
-	deadline=$((2 * patience)) mounts_until=$((SECONDS + 2 * patience))
+	deadline=$((4 * patience)) mounts_until=$((SECONDS + 4 * patience))
 	until_true mounts_have_ended
+	stage "$(grep -c ': mounted after' mounts.out) are mounted"
 	[ "$(grep -c ': mounted after' mounts.out)" -eq "$1" ] ||
 		fail "only $(grep -c ': mounted after' mounts.out) are mounted: $(grep -v ': mounted after' mounts.out | head -n 3)"
 }
@@ -47,11 +51,15 @@ many_mounts_and_new_daemons() {
 	deadline=$patience
 	has_handshakes() { [ "$(grep -c 'handshake done' client.log)" -ge "$1" ]; }
 	until_true has_handshakes $(($1 / 4))
+	stage "$(($1 / 4)) handshakes: both daemons are restarted"
 	kill -USR2 "${daemons[client]}" "${daemons[server]}"
 	until_true has_handshakes $(($1 / 2))
+	stage "$(($1 / 2)) handshakes: the client's daemon is ended"
 	kill -TERM "${daemons[client]}"
 	until_true has_ended "${daemons[client]}"
+	stage "it has ended"
 	start_daemon client ours
+	stage "a new one is ready"
 	expect_mounts "$1"
 }
 

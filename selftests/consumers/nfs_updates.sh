@@ -63,7 +63,7 @@ nfs_updates_need_a_daemon() {	# RECEIVER: client or server
 		on client timeout --kill-after=5 20 dd if=mnt/file of=/dev/null bs=1M iflag=direct \
 			status=none 2> dd.err && status=0 || status=$?
 	fi
-	printf '# %s with tlshd of ktls-utils: dd ended with %s, connected %s times\n' "$1" \
+	printf '%s with tlshd of ktls-utils: dd ended with %s, connected %s times\n' "$1" \
 		"$status" "$(connections "$1")" > said
 	[ "$status" -ne 0 ] || [ "$(connections "$1")" -gt 1 ] ||
 		fail "its connection survived a key update"

@@ -198,6 +198,7 @@ any_wanted() {
 
 report() {
 	local status=$1 number=$2 name=$3
+	sed 's/^/# /' "$work/$port/said" 2>/dev/null	# what it found worth telling
 	if [ "$status" -eq 0 ]; then
 		echo "ok $number $name$(sed 's/^/ # SKIP /' "$work/$port/skipped" 2>/dev/null)"
 		return
