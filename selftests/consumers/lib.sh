@@ -94,6 +94,11 @@ hears_of_handshakes() {
 		/proc/net/netlink
 }
 
+# connections SIDE: how many handshakes its daemon of ktls-utils has seen
+connections() {
+	grep -c 'Handshake with .* was successful' "$1.log" || :
+}
+
 # identity WHO: the lines of a profile. The key of "tpm" is in the TPM, "none" has nothing; the
 # others are files of the test PKI.
 identity() {

@@ -69,11 +69,6 @@ nfs_updates_need_a_daemon() {	# RECEIVER: client or server
 		fail "its connection survived a key update"
 }
 
-# connections SIDE: how many handshakes its daemon of ktls-utils has seen
-connections() {
-	grep -c 'Handshake with .* was successful' "$1.log" || :
-}
-
 add consumers.nfs.key_updates.of_the_client nfs_updates_of_the_client
 add consumers.nfs.key_updates.of_the_server nfs_updates_of_the_server
 add consumers.nfs.key_updates.of_both_every_50_records nfs_updates_of_both
