@@ -19,6 +19,7 @@
 #include "program.h"
 
 #define BIG (8 << 20)
+#define MUCH (1024 * 1024)	/* what a pipe may be made to hold */
 #define MARKER "the handshake begins here"
 
 FIXTURE(evict)
@@ -194,16 +195,17 @@ TEST_F(evict, blocked_send_puts_nothing_behind_the_handshake)
 TEST_F(evict, blocked_splice_to_the_socket_puts_nothing_behind_the_handshake)
 {
 	struct pair *p = &self->pair;
-	struct call call = { .size = 65536 };
+	struct call call = { .size = MUCH };
 	long plain, ret, piped;
 	struct task task;
 	int pipes[2];
 
 	ASSERT_EQ(0, pipe2(pipes, O_CLOEXEC | O_NONBLOCK));
-	piped = write(pipes[1], self->big, 65536);
+	ASSERT_EQ(MUCH, fcntl(pipes[1], F_SETPIPE_SZ, MUCH));
+	piped = write(pipes[1], self->big, MUCH);
 	ASSERT_LT(0, piped);
 	ASSERT_EQ(0, pair_prepare(p, variant->family));
-	/* A buffer that does not grow, much smaller than what is in the pipe */
+	/* A buffer that does not grow: it and the peer's take much less than is in the pipe */
 	ASSERT_EQ(0, setsockopt(p->app, SOL_SOCKET, SO_SNDBUF, &(int){ 4096 }, sizeof(int)));
 	call.fd = pipes[0];
 	call.to = p->app;
