@@ -378,7 +378,7 @@ static int tls_handoff_begin(struct tls_handoff_ctx *ctx, u32 role, struct cgrou
 		goto fail;
 
 	err = tls_handoff_attach_tls(ctx);
-	/* Closed while it waited: the state is no longer the one to leave alone */
+	/* The peer closed meanwhile. ENOTCONN would say that nothing began */
 	if (err == -ENOTCONN)
 		err = -ECONNRESET;
 	if (err)

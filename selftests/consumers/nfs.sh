@@ -111,9 +111,6 @@ nfs_keys_of_the_mount() {
 	nfs_umount
 }
 
-# Connections of the test before may still be ending.
-module_is_unused() { [ "$(< /sys/module/tls_handoff/refcnt)" -eq 0 ]; }
-
 # As ktls-utils' daemon does it: kTLS alone, until the first key update.
 nfs_without_the_module() {
 	undo modprobe tls_handoff

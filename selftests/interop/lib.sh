@@ -54,6 +54,9 @@ has_bytes() { [ "$(stat -c %s "$1" 2>/dev/null || echo 0)" -ge "$2" ]; }
 has_line() { grep -q -e "$2" "$1" 2>/dev/null; }
 has_ended() { ! kill -0 "$1" 2>/dev/null; }
 
+# Connections of the test before may still be ending.
+module_is_unused() { [ "$(< /sys/module/tls_handoff/refcnt)" -eq 0 ]; }
+
 # peer COMMAND...: in the background; $peer is its pid, peer.out and peer.err what it said.
 # Its standard input is the file or pipe peer.in if the test made one.
 peer() {

@@ -59,9 +59,6 @@ runs_as_started() {
 	"${as[@]}" tls-handoff status > out 2>&1 || fail "$(cat out)"
 }
 
-# Connections of the test before may still be ending.
-module_is_unused() { [ "$(< /sys/module/tls_handoff/refcnt)" -eq 0 ]; }
-
 # At boot modules-load.d and tlshd's unit race; this is what happens without the unit.
 modules_load_d() {
 	systemctl stop tlshd

@@ -43,8 +43,8 @@ int stek_choose(struct stek *stek, const struct profile *profile, const void *bi
 		size_t binding_length, const uint8_t (*names)[STEK_NAME], size_t name_count,
 		struct stek_choice *ret_choice) __attribute__((warn_unused_result));
 
-/* A ticket was just issued under @choice with @name: if that is not as expected, names tell nothing, and from
- * now on only the newest root of each profile is used. */
+/* A ticket was just issued under @choice with @name: if that is not as expected, names tell
+ * nothing, and from now on only the newest root of each profile is used. */
 void stek_check_name(struct stek *stek, const struct profile *profile,
 		     const struct stek_choice *choice, const uint8_t name[STEK_NAME]);
 
